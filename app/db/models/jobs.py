@@ -1,0 +1,148 @@
+"""Campaigns, jobs and what happened to them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.models.base import DIGEST, Base
+from app.domain.ids import new_id
+from app.domain.job import JobStatus, Lane
+
+
+class Campaign(Base):
+    """Many jobs under one name. The counts are kept by `move`, so completion has no race."""
+
+    __tablename__ = "campaigns"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
+    name: Mapped[str]
+    style_version_id: Mapped[UUID] = mapped_column(ForeignKey("style_versions.id"))
+    parameters: Mapped[dict[str, Any]]
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
+    webhook: Mapped[dict[str, Any] | None]
+    total: Mapped[int]
+    succeeded: Mapped[int] = mapped_column(server_default="0")
+    failed: Mapped[int] = mapped_column(server_default="0")
+    canceled: Mapped[int] = mapped_column(server_default="0")
+    cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cancel_requested_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    finished_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(server_default="1")
+
+    __table_args__ = (
+        Index("ix_campaigns_tenant_id_id", "tenant_id", "id"),
+        CheckConstraint("succeeded + failed + canceled <= total", name="counts_within_total"),
+        CheckConstraint(
+            "(finished_at IS NOT NULL) = (succeeded + failed + canceled = total)",
+            name="finished_iff_all_final",
+        ),
+    )
+
+
+class Job(Base):
+    """One content image, one style, one set of parameters. The row is the truth."""
+
+    __tablename__ = "jobs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
+    campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))
+    custom_id: Mapped[str | None] = mapped_column(String(255))
+    status: Mapped[JobStatus] = mapped_column(server_default=JobStatus.QUEUED.value)
+    lane: Mapped[Lane]
+    stage: Mapped[str | None] = mapped_column(String(16))  #: as of the last heartbeat
+    attempt: Mapped[int] = mapped_column(server_default="0")  #: the fence: grows with every claim
+    failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")  #: while running alone
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    available_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    source_url: Mapped[str | None] = mapped_column(Text)
+    content_digest: Mapped[str | None] = mapped_column(DIGEST)
+    pixels: Mapped[int] = mapped_column(server_default="0")  #: of the output; prices the claim
+    style_version_id: Mapped[UUID] = mapped_column(ForeignKey("style_versions.id"))
+    parameters: Mapped[dict[str, Any]]
+    render_key: Mapped[str | None] = mapped_column(DIGEST)
+    metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
+    webhook: Mapped[dict[str, Any] | None]
+    output_digest: Mapped[str | None] = mapped_column(DIGEST)
+    error_code: Mapped[str | None] = mapped_column(String(64))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    timings: Mapped[dict[str, Any] | None]  #: milliseconds per stage of the last attempt
+    cost_micros: Mapped[int | None] = mapped_column(BigInteger)
+    version: Mapped[int] = mapped_column(server_default="1")  #: the ETag
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "custom_id"),
+        ForeignKeyConstraint(
+            ["tenant_id", "content_digest"], ["assets.tenant_id", "assets.digest"], name="content"
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "output_digest"], ["assets.tenant_id", "assets.digest"], name="output"
+        ),
+        CheckConstraint(
+            "(finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'canceled'))",
+            name="finished_iff_final",
+        ),
+        CheckConstraint(
+            "(status = 'running') = (worker IS NOT NULL AND lease_until IS NOT NULL)",
+            name="held_iff_running",
+        ),
+        CheckConstraint(
+            "(status = 'succeeded') = (output_digest IS NOT NULL)", name="output_iff_succeeded"
+        ),
+        CheckConstraint("status <> 'failed' OR error_code IS NOT NULL", name="failed_says_why"),
+        CheckConstraint(
+            "content_digest IS NOT NULL OR source_url IS NOT NULL", name="content_or_source"
+        ),
+        CheckConstraint(
+            "lane = 'fetch' OR content_digest IS NOT NULL", name="content_before_claim"
+        ),
+        # What a claim reads: per lane, each tenant's oldest first. Partial, so that finished
+        # work costs the queue nothing.
+        Index(
+            "ix_jobs_waiting",
+            "lane",
+            "tenant_id",
+            "id",
+            postgresql_where=text("status = 'queued'"),
+        ),
+        Index("ix_jobs_held", "lease_until", postgresql_where=text("status = 'running'")),
+        Index("ix_jobs_campaign_id_id", "campaign_id", "id"),
+        Index("ix_jobs_tenant_id_id", "tenant_id", "id"),
+    )
+
+
+class JobHistory(Base):
+    """What happened to a job, append-only, written in the transaction that did it."""
+
+    __tablename__ = "job_history"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    status: Mapped[JobStatus]
+    attempt: Mapped[int]
+    worker: Mapped[str | None]
+    note: Mapped[str | None] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

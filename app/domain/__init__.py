@@ -1,0 +1,1 @@
+"""What Impasto is about, without any machinery: statuses, parameters, events, costs."""

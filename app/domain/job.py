@@ -1,0 +1,59 @@
+"""The life of a job. Pure: no database, no queue, no clock."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class JobStatus(StrEnum):
+    """Where a job is; every change goes through `app.db.jobs.move`."""
+
+    QUEUED = "queued"  #: accepted and stored; a worker may claim it
+    RUNNING = "running"  #: claimed by one worker, under one attempt number
+    SUCCEEDED = "succeeded"  #: the output asset exists
+    FAILED = "failed"  #: refused or out of attempts; `error_code` says which
+    CANCELED = "canceled"  #: the caller withdrew it before it finished
+
+    @property
+    def final(self) -> bool:
+        return not TRANSITIONS[self]
+
+
+Q, R, S, F, C = JobStatus
+
+TRANSITIONS: Final[dict[JobStatus, frozenset[JobStatus]]] = {
+    Q: frozenset({R, F, C}),
+    R: frozenset({S, F, C, Q}),  # back to QUEUED: a retry, or a rescue of a lost worker
+    S: frozenset(),
+    F: frozenset(),
+    C: frozenset(),
+}
+
+FINAL: Final = tuple(status for status in JobStatus if not TRANSITIONS[status])
+
+
+def sources(target: JobStatus) -> frozenset[JobStatus]:
+    """The statuses from which `target` may be reached."""
+    return frozenset(status for status, targets in TRANSITIONS.items() if target in targets)
+
+
+class Lane(StrEnum):
+    """Jobs that may share a claim. A ticket names one; the row says which a job waits in."""
+
+    INTERACTIVE = "interactive"  #: somebody is waiting for this one picture
+    CAMPAIGN = "campaign"  #: bulk; claimed only when nothing interactive waits
+    FETCH = "fetch"  #: its picture is still behind a URL; the io worker gets it
+    SOLO = "solo"  #: a worker died holding it; it runs alone until it is cleared
+
+
+MAX_FAILURES: Final = 5  #: broken attempts (storage away, engine busy) before a job fails
+MAX_SOLO_CRASHES: Final = 3  #: workers killed by a job running alone before it is quarantined
+
+
+def after_failure(failures: int, *, retryable: bool) -> JobStatus:
+    """Where a running job goes when its attempt breaks for the `failures`-th time."""
+    return Q if retryable and failures < MAX_FAILURES else F
+
+
+def backoff(failures: int) -> float:
+    """Seconds a job rests after its `failures`-th broken attempt: 1, 2, 4 ... at most 60."""
+    return float(min(60, 2 ** (failures - 1)))

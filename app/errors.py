@@ -1,0 +1,224 @@
+"""
+Every error we raise on purpose. Status and code live on the class; one handler answers them all.
+
+* ImpastoError
+  x ClientError                the caller can fix it
+    + BadRequest               400 bad-request
+    + Unauthorized             401 unauthorized
+    + NotFound                 404 not-found
+    + Conflict                 409 conflict
+      - IllegalTransition      409 illegal-transition
+    + BodyTooLarge             413 body-too-large
+    + Unprocessable            422 unprocessable
+      - InvalidRequest         422 invalid-request
+      - InvalidImage           422 invalid-image
+      - ImageTooLarge          422 image-too-large
+      - UnknownStyle           422 unknown-style
+      - UnknownUpload          422 unknown-upload
+      - SourceForbidden        422 source-forbidden
+      - SourceUnreachable      422 source-unreachable
+  x JobFailure                 ends a job, whatever the caller does
+    + DecoderCrashed           crashed-decoder
+    + Quarantined              quarantined
+    + OutputInvalid            model-output-invalid
+  x Retryable                  the same work may succeed later
+    + EngineBusy               engine-busy
+    + StorageUnavailable       storage-unavailable
+    + ServiceUnavailable       503 service-unavailable
+  x Misconfigured              this process cannot start; the text says what to do
+    + EngineUnavailable
+    + CatalogCorrupt
+"""
+
+from typing import Any, ClassVar
+
+
+class ImpastoError(Exception):
+    """Base class of every error we raise on purpose; its text is written for the caller."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something broke on our side"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, detail: str = "", **extensions: Any) -> None:
+        super().__init__(detail or self.title)
+        self.extensions = extensions
+
+
+class ClientError(ImpastoError):
+    """The caller can fix it."""
+
+    status = 400
+    code = "bad-request"
+    title = "The request cannot be understood"
+
+
+class BadRequest(ClientError):
+    """Not the syntax the route speaks: malformed JSON, a cursor of somebody's own making."""
+
+
+class Unauthorized(ClientError):
+    """No key, an unknown key or a revoked one; the three look alike on purpose."""
+
+    status = 401
+    code = "unauthorized"
+    title = "A valid API key is needed"
+
+
+class NotFound(ClientError):
+    """No such thing for this tenant; other tenants' things look exactly the same."""
+
+    status = 404
+    code = "not-found"
+    title = "There is no such thing"
+
+
+class Conflict(ClientError):
+    """The request is fine, the state of the thing forbids it."""
+
+    status = 409
+    code = "conflict"
+    title = "The state of the thing forbids this"
+
+
+class IllegalTransition(Conflict):
+    """A job was asked to become what it cannot become from where it is."""
+
+    code = "illegal-transition"
+    title = "The job cannot change that way any more"
+
+
+class BodyTooLarge(ClientError):
+    """More bytes than the published limit."""
+
+    status = 413
+    code = "body-too-large"
+    title = "The body is larger than the limit"
+
+
+class Unprocessable(ClientError):
+    """Well formed, but it cannot be done."""
+
+    status = 422
+    code = "unprocessable"
+    title = "The request cannot be carried out"
+
+
+class InvalidRequest(Unprocessable):
+    """Fields are missing, unknown or out of range; `errors` points at each."""
+
+    code = "invalid-request"
+    title = "Some fields are not valid"
+
+
+class InvalidImage(Unprocessable):
+    """Not a picture we read: wrong format, truncated, animated, too small."""
+
+    code = "invalid-image"
+    title = "The picture cannot be read"
+
+
+class ImageTooLarge(Unprocessable):
+    """More pixels, or a longer side, than the published limit."""
+
+    code = "image-too-large"
+    title = "The picture is larger than the limit"
+
+
+class UnknownStyle(Unprocessable):
+    """No style of that name, or no such version of it."""
+
+    code = "unknown-style"
+    title = "There is no such style"
+
+
+class UnknownUpload(Unprocessable):
+    """No such upload for this tenant, or its bytes never arrived."""
+
+    code = "unknown-upload"
+    title = "There is no such upload"
+
+
+class SourceForbidden(Unprocessable):
+    """A URL that we will not open: private address, odd port, redirect, credentials."""
+
+    code = "source-forbidden"
+    title = "That address is not one we fetch from"
+
+
+class SourceUnreachable(Unprocessable):
+    """A URL that did not answer with a picture in time."""
+
+    code = "source-unreachable"
+    title = "The picture could not be fetched"
+
+
+class JobFailure(ImpastoError):
+    """Ends a job for good; trying again would end the same way."""
+
+
+class DecoderCrashed(JobFailure):
+    """The picture killed, starved or outran the process that decoded it."""
+
+    code = "crashed-decoder"
+    title = "The picture broke its decoder"
+
+
+class Quarantined(JobFailure):
+    """The picture's attempts kept killing whole workers; it is set aside."""
+
+    code = "quarantined"
+    title = "The picture was set aside after its attempts killed workers"
+
+
+class OutputInvalid(JobFailure):
+    """The engine answered with another shape, another count, or nothing usable."""
+
+    code = "model-output-invalid"
+    title = "The stylizer gave no usable picture"
+
+
+class Retryable(ImpastoError):
+    """The same work may succeed later, without anybody changing anything."""
+
+    status = 503
+    code = "try-again"
+    title = "Try again later"
+    retryable = True
+
+
+class EngineBusy(Retryable):
+    """The batcher takes no more items."""
+
+    code = "engine-busy"
+
+
+class StorageUnavailable(Retryable):
+    """The object store did not answer, or refused for now."""
+
+    code = "storage-unavailable"
+
+
+class ServiceUnavailable(Retryable):
+    """A part that a request needs (database, queue) is away."""
+
+    code = "service-unavailable"
+
+
+class Misconfigured(ImpastoError):
+    """This process cannot start; the text says what to do about it."""
+
+    code = "misconfigured"
+
+
+class EngineUnavailable(Misconfigured):
+    """The model or the execution provider that was asked for is not to be had."""
+
+    code = "engine-unavailable"
+
+
+class CatalogCorrupt(Misconfigured):
+    """A catalog file does not match its digest or its schema."""
+
+    code = "catalog-corrupt"

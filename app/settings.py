@@ -1,0 +1,149 @@
+"""Everything the processes read from the environment, on one page."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    Field,
+    HttpUrl,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CATALOG = Path(__file__).resolve().parent.parent / "catalog"
+
+
+class LocalStorageSettings(BaseModel):
+    """A directory on this machine."""
+
+    kind: Literal["local"] = "local"
+    root: Path = Path("var/impasto/assets")
+
+
+class S3StorageSettings(BaseModel):
+    """A bucket of any S3-compatible store; credentials come from boto3's usual places."""
+
+    kind: Literal["s3"]
+    bucket: str
+    prefix: str = ""
+    endpoint_url: HttpUrl | None = None
+    public_endpoint_url: HttpUrl | None = Field(
+        None, description="What presigned URLs name, when clients reach the store elsewhere."
+    )
+    region: str = "us-east-1"
+    connect_timeout: PositiveFloat = 5.0  # boto3's default of 60 s outlives a lease
+    read_timeout: PositiveFloat = 15.0
+    multipart_threshold: PositiveInt = 16 * 2**20
+
+
+class LimitSettings(BaseModel):
+    """What a picture may be; published in every refusal."""
+
+    body_bytes: PositiveInt = 32 * 2**20
+    content_pixels: PositiveInt = 50_000_000  # imgproxy's default, read from the header
+    output_pixels: PositiveInt = 16_000_000  # one engine call, not tiled
+    max_side: PositiveInt = 16_384
+    min_side: PositiveInt = 32  # the network's receptive field needs it
+    decode_seconds: PositiveInt = 10  # CPU seconds of one picture in a decoder child
+    decode_bytes: PositiveInt = 1536 * 2**20  # address space of a decoder child
+    fetch_seconds: PositiveFloat = 20.0
+
+
+class EngineSettings(BaseModel):
+    """How a worker turns a model into an engine."""
+
+    kind: Literal["onnx", "null"] = "onnx"
+    stylizer: str = "light-0.1.0"
+    provider: Literal["cpu", "cuda", "tensorrt"] = "cpu"
+    device: NonNegativeInt = 0
+    threads: NonNegativeInt = Field(0, description="Engine threads; 0 is one per core we may use.")
+    max_batch: PositiveInt = 8
+    max_batch_pixels: PositiveInt = 4 * 2**20  # bounds activations: about 0.3 kB a pixel
+
+
+class WorkerSettings(BaseModel):
+    """How a stylizing worker claims and holds jobs."""
+
+    tickets: PositiveInt = 3  # claim groups at once: one decodes, one is drawn, one is stored
+    group: PositiveInt = 64  # most jobs of one claim: what a commit is shared by
+    group_seconds: PositiveFloat = 1.0  # most engine time of one claim: how long a job waits
+    lease_seconds: PositiveFloat = 10.0
+    heartbeat_seconds: PositiveFloat = 3.0
+    sweep_seconds: PositiveFloat = 2.0
+    decoders: PositiveInt = 2
+    patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits
+
+
+class WebhookSettings(BaseModel):
+    """How deliveries leave."""
+
+    allow_private: bool = False  # receivers on private addresses: development and tests
+    timeout: PositiveFloat = 15.0
+    slots: PositiveInt = 8
+
+
+class RateCard(BaseModel):
+    """What work costs, in millionths of a currency unit; stored by name with every entry."""
+
+    name: str = "2026-11"
+    currency: str = "USD"
+    per_job: NonNegativeInt = 20
+    per_device_second: NonNegativeInt = 1_200
+    estimate_ms_per_megapixel: PositiveFloat = 1_200.0  # until the lane has been measured
+
+
+class Settings(BaseSettings):
+    """One frozen value; only entry points call `settings()`, all else receives what it needs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="IMPASTO_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://localhost/impasto"), validation_alias="DATABASE_URL"
+    )
+    broker_url: SecretStr = Field(
+        SecretStr("redis://localhost:6379/0"), validation_alias="BROKER_URL"
+    )
+    public_url: str = "http://127.0.0.1:8000"
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Signs asset URLs and derives webhook secrets; keep it."
+    )
+    cdn_url: str | None = Field(None, description="Base of delivery URLs when a CDN is in front.")
+    url_seconds: PositiveInt = 24 * 3600
+    catalog: Path = CATALOG
+    storage: Annotated[LocalStorageSettings | S3StorageSettings, Field(discriminator="kind")] = (
+        LocalStorageSettings()
+    )
+    engine: EngineSettings = EngineSettings()
+    worker: WorkerSettings = WorkerSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    limits: LimitSettings = LimitSettings()
+    rate_card: RateCard = RateCard()
+    allow_private_sources: bool = False
+
+    @field_validator("database_url")
+    @classmethod
+    def _name_the_driver(cls, url: SecretStr) -> SecretStr:
+        """Bare `postgresql://` means another driver from SQLAlchemy 2.1 on; ours is psycopg2."""
+        scheme, _, rest = url.get_secret_value().partition("://")
+        if scheme in ("postgres", "postgresql"):
+            return SecretStr(f"postgresql+psycopg2://{rest}")
+        return url
+
+
+@lru_cache
+def settings() -> Settings:
+    """Read the environment once per process."""
+    return Settings()

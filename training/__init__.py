@@ -1,0 +1,1 @@
+"""The room where stylizers are made: PyTorch in, ONNX files and style cards out, nothing of it needed to serve."""

@@ -1,0 +1,72 @@
+"""Photographs to draw and pictures to learn from, read once and kept in memory, because small pictures are cheap."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+class DataError(ValueError):
+    """A folder or a picture that cannot be trained on; the message says which and why."""
+
+
+def read_picture(path: Path, short_side: int | None = None) -> Tensor:
+    """One picture as uint8 [3,H,W] in sRGB, upright, its short side scaled to short_side."""
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+    except (UnidentifiedImageError, OSError) as error:
+        raise DataError(f"{path} is not a picture that can be read: {error}") from error
+    if short_side is not None:
+        scale = short_side / min(upright.size)
+        size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
+        upright = upright.resize(size, Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(upright)).permute(2, 0, 1).contiguous()
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """The picture files of a folder in a stable order; an empty or missing folder is an error."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise DataError(f"{folder} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+    return paths
+
+
+def read_photos(folder: Path) -> list[Tensor]:
+    """All photographs of a folder as uint8 [3,H,W]; files that only pretend to be pictures are named and refused."""
+    return [read_picture(path) for path in list_pictures(folder)]
+
+
+def as_float(pictures: Tensor) -> Tensor:
+    """uint8 0..255 to float 0..1."""
+    return pictures.float() / 255.0
+
+
+class Crops:
+    """Random square crops, drawn from the step number alone so that a resumed run sees what it would have seen."""
+
+    def __init__(self, photos: Sequence[Tensor], crop: int, batch: int, seed: int) -> None:
+        self.photos = [photo for photo in photos if min(photo.shape[1:]) >= crop]
+        if not self.photos:
+            raise DataError(f"no photograph has a short side of {crop} pixels or more")
+        self.crop, self.batch, self.seed = crop, batch, seed
+
+    def at(self, step: int) -> Tensor:
+        """The batch [N,3,crop,crop] of a step, in 0..1."""
+        rng = np.random.default_rng((self.seed, step))
+        picked = rng.integers(len(self.photos), size=self.batch)
+        return as_float(torch.stack([self._cut(self.photos[i], rng) for i in picked]))
+
+    def _cut(self, photo: Tensor, rng: np.random.Generator) -> Tensor:
+        _, height, width = photo.shape
+        top = int(rng.integers(height - self.crop + 1))
+        left = int(rng.integers(width - self.crop + 1))
+        cut = photo[:, top : top + self.crop, left : left + self.crop]
+        return cut.flip(2) if rng.random() < 0.5 else cut

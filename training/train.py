@@ -1,0 +1,228 @@
+"""The training loop, to be read top to bottom: crops in, perceptual losses out, a checkpoint and a sheet now and then."""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from training.config import Config, Stage
+from training.contact_sheet import save_sheet
+from training.data import Crops, DataError, as_float, read_photos, read_picture
+from training.losses import (
+    Backbone,
+    content_loss,
+    gram_matrix,
+    range_loss,
+    style_loss,
+    total_variation,
+)
+from training.model import Stylizer, StyleTable
+
+HELD_OUT = 4  # photographs at the end of the folder that are only ever looked at
+LONGEST_STEP = 5.0  # seconds; more than that is a process that somebody stopped, not training
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the data is; none of it is ever part of a checkpoint."""
+
+    photos: Path
+    styles: Path
+    backbones: Path
+
+
+class Judge:
+    """One backbone with the Gram matrices of every style, ready to score a batch."""
+
+    def __init__(self, backbone: Backbone, style_images: list[Tensor], dtype: torch.dtype) -> None:
+        self.backbone = backbone.to(dtype=dtype, memory_format=torch.channels_last)
+        self.dtype = dtype
+        with torch.no_grad():
+            grams = [map(gram_matrix, self._look(as_float(s)[None])) for s in style_images]
+        self.grams = [torch.cat(layer) for layer in zip(*grams, strict=True)]  # [S,C,C] per layer
+
+    def _look(self, pictures: Tensor) -> list[Tensor]:
+        pictures = pictures.to(self.dtype, memory_format=torch.channels_last)
+        features: list[Tensor] = self.backbone(pictures)
+        return features
+
+    def score(self, drawn: Tensor, content: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Content and style ratios, each [N]."""
+        with torch.no_grad():
+            wanted = self._look(content)
+        features = self._look(drawn)
+        return content_loss(features, wanted), style_loss(features, [g[index] for g in self.grams])
+
+
+class Trainer:
+    """Everything that changes while training, and how to put it away and take it out again."""
+
+    def __init__(self, config: Config, folders: Folders, device: str, bf16: bool) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.folders, self.device = config, folders, torch.device(device)
+        self.dtype = torch.bfloat16 if bf16 else torch.float32
+        self.stylizer = Stylizer(config.shape).to(self.device)
+        self.table = StyleTable(config.shape, len(config.styles)).to(self.device)
+        self.optimizer = torch.optim.Adam([*self.stylizer.parameters(), *self.table.parameters()])
+        photos = read_photos(folders.photos)
+        self.photos, self.held_out = photos[:-HELD_OUT], photos[-HELD_OUT:]
+        if not self.photos:
+            raise DataError(f"{folders.photos}: more than {HELD_OUT} photographs are needed")
+        self.step, self.seconds, self.pictures_seen = 0, 0.0, 0
+        self.losses: dict[str, float] = {}
+
+    def stages(self) -> Iterator[tuple[Stage, Crops, list[Judge]]]:
+        """The stages that are not finished yet, each with its crops and its judges."""
+        while self.step < self.config.steps:
+            stage, _ = self.config.stage_at(self.step)
+            crops = Crops(self.photos, stage.crop, stage.batch, self.config.seed)
+            yield stage, crops, [self._judge(name) for name in stage.backbones]
+
+    def _judge(self, name: str) -> Judge:
+        side, names = self.config.style_side, self.config.styles.values()
+        images = [read_picture(self.folders.styles / n, side).to(self.device) for n in names]
+        backbone = Backbone.load(self.folders.backbones / name).to(self.device)
+        return Judge(backbone, images, self.dtype)
+
+    def run_step(self, stage: Stage, crops: Crops, judges: list[Judge]) -> dict[str, float]:
+        """One optimizer step; returns the losses."""
+        started = time.monotonic()
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(stage, self.config.stage_at(self.step)[1])
+        content = crops.at(self.step).to(self.device)
+        index, strength = (t.to(self.device) for t in self._draw_styles(stage.batch))
+        with torch.autocast(self.device.type, torch.bfloat16, self.dtype == torch.bfloat16):
+            drawn = self.stylizer(content, self.table(index, strength)).float()
+        scores = [judge.score(drawn, content, index) for judge in judges]
+        parts = {
+            "content": torch.stack([score[0] for score in scores]).mean(0),
+            "style": torch.stack([score[1] for score in scores]).mean(0),
+            "variation": total_variation(drawn),
+            "range": range_loss(drawn),
+        }
+        # A picture at half strength is asked for half as much style: the way to the identity stays even.
+        loss = (
+            parts["content"]
+            + stage.style_weight * strength * parts["style"]
+            + stage.variation_weight * parts["variation"]
+            + stage.range_weight * parts["range"]
+        ).mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        self.pictures_seen += stage.batch
+        self.seconds += min(time.monotonic() - started, LONGEST_STEP)
+        return {"loss": loss.item()} | {name: part.mean().item() for name, part in parts.items()}
+
+    def _draw_styles(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Which style and how much of it for each picture, decided by the step number alone."""
+        rng = np.random.default_rng((self.config.seed, self.step, 1))
+        styles = len(self.config.styles)
+        # Turn by turn, so that no style is left out for long; the start is random.
+        index = (np.arange(batch) + rng.integers(styles)) % styles
+        part = rng.random(batch) < self.config.part_strength
+        strength = np.where(part, rng.random(batch), 1.0)
+        return torch.from_numpy(index), torch.from_numpy(strength).float()
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything needed to resume or to explain, as plain values and tensors."""
+        return {
+            "stylizer": self.stylizer.state_dict(),
+            "table": self.table.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "config": self.config.to_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "pictures_seen": self.pictures_seen,
+            "losses": self.losses,
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """The inverse of checkpoint; the config stays the one given, so that stages can be added."""
+        self.stylizer.load_state_dict(saved["stylizer"])
+        self.table.load_state_dict(saved["table"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.step, self.seconds = saved["step"], saved["seconds"]
+        self.pictures_seen, self.losses = saved["pictures_seen"], saved["losses"]
+
+
+def learning_rate(stage: Stage, step: int) -> float:
+    """A short rise, then a cosine down to a hundredth (Loshchilov 2017, arXiv:1608.03983)."""
+    rise = min(1.0, (step + 1) / max(1, stage.warmup))
+    return stage.learning_rate * rise * (0.505 + 0.495 * math.cos(math.pi * step / stage.steps))
+
+
+def save(path: Path, checkpoint: dict[str, Any]) -> None:
+    """Write beside and rename, so that a killed process leaves the last good checkpoint."""
+    torch.save(checkpoint, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
+
+
+def train(trainer: Trainer, out: Path, every: int, until: int | None = None) -> None:
+    """Train to the end of the last stage (or step `until`), saving and drawing a sheet every `every` steps."""
+    out.mkdir(parents=True, exist_ok=True)
+    end = min(until or trainer.config.steps, trainer.config.steps)
+    recent: deque[dict[str, float]] = deque(maxlen=200)
+    bar = tqdm(total=end, initial=trainer.step, desc=trainer.config.name, mininterval=5.0)
+    with bar, (out / "losses.jsonl").open("a") as log:
+        for stage, crops, judges in trainer.stages():
+            last = min(end, stage_end(trainer))
+            while trainer.step < last:
+                recent.append(trainer.run_step(stage, crops, judges))
+                bar.update()
+                if trainer.step % 50 == 0 or trainer.step == last:
+                    trainer.losses = {k: float(np.mean([r[k] for r in recent])) for k in recent[0]}
+                    bar.set_postfix({k: f"{v:.3f}" for k, v in trainer.losses.items()})
+                    line = {"step": trainer.step, "seconds": round(trainer.seconds, 1)}
+                    print(json.dumps(line | trainer.losses), file=log, flush=True)
+                if trainer.step % every == 0 or trainer.step == last:
+                    save(out / "checkpoint.pt", trainer.checkpoint())
+                    save_sheet(out / "sheet.jpg", trainer.held_out, trainer.stylizer, trainer.table)
+            if trainer.step >= end:
+                return
+
+
+def stage_end(trainer: Trainer) -> int:
+    """The first step after the present stage."""
+    stage, place = trainer.config.stage_at(trainer.step)
+    return trainer.step - place + stage.steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="a file of training/configs")
+    parser.add_argument("--photos", type=Path, required=True, help="folder of photographs")
+    parser.add_argument("--styles", type=Path, required=True, help="folder of style pictures")
+    parser.add_argument("--backbones", type=Path, required=True, help="folder of VGG weights")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint, losses and sheets")
+    parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (cuda is untested)")
+    parser.add_argument("--bf16", action="store_true", help="convolutions in bfloat16")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--every", type=int, default=1000, help="steps between checkpoints")
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    folders = Folders(chosen.photos, chosen.styles, chosen.backbones)
+    try:
+        trainer = Trainer(Config.load(chosen.config), folders, chosen.device, chosen.bf16)
+    except DataError as error:
+        sys.exit(f"error: {error}")
+    if chosen.resume:
+        trainer.restore(torch.load(chosen.out / "checkpoint.pt", weights_only=True))
+    train(trainer, chosen.out, chosen.every)
+
+
+if __name__ == "__main__":
+    main()
