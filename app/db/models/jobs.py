@@ -75,7 +75,7 @@ class Job(Base):
     worker: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     available_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    source_url: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)  #: as the caller named it: URL, upload or body
     content_digest: Mapped[str | None] = mapped_column(DIGEST)
     pixels: Mapped[int] = mapped_column(server_default="0")  #: of the output; prices the claim
     style_version_id: Mapped[UUID] = mapped_column(ForeignKey("style_versions.id"))
@@ -113,9 +113,6 @@ class Job(Base):
             "(status = 'succeeded') = (output_digest IS NOT NULL)", name="output_iff_succeeded"
         ),
         CheckConstraint("status <> 'failed' OR error_code IS NOT NULL", name="failed_says_why"),
-        CheckConstraint(
-            "content_digest IS NOT NULL OR source_url IS NOT NULL", name="content_or_source"
-        ),
         CheckConstraint(
             "lane = 'fetch' OR content_digest IS NOT NULL", name="content_before_claim"
         ),

@@ -1,0 +1,198 @@
+"""The styles and stylizers we ship: read from files, checked, and written to the database once."""
+
+import json
+from base64 import b64decode
+from binascii import Error as Base64Error
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from license_expression import ExpressionError, get_spdx_licensing
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.db.models import Style, StyleVersion, Stylizer
+from app.errors import CatalogCorrupt
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_SPDX = get_spdx_licensing()
+Card = TypeVar("Card", bound=BaseModel)
+
+
+class StylizerCard(BaseModel):
+    """One network: `stylizers/<name>-<version>/model.json`, beside its `model.onnx`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    version: str
+    digest: Digest
+    embedding_size: Annotated[int, Field(gt=0)]
+    min_side: int = 32
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+class Licence(BaseModel):
+    """What allows us to offer a style."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    spdx: str
+    licensor: str
+    evidence: str
+
+    @field_validator("spdx")
+    @classmethod
+    def _is_an_expression(cls, text: str) -> str:
+        """SPDX expressions are parsed, so that `MIT or whatever` cannot slip in."""
+        try:
+            parsed = _SPDX.parse(text)
+        except ExpressionError as error:
+            raise ValueError(f"{text!r} is not an SPDX expression") from error
+        unknown = [key for key in _SPDX.unknown_license_keys(parsed) if "LicenseRef-" not in key]
+        if unknown:
+            raise ValueError(f"SPDX knows no {', '.join(unknown)}")
+        return text
+
+
+class Embedding(BaseModel):
+    """A style as numbers for one stylizer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dtype: Literal["float32"]
+    shape: tuple[int]
+    base64: str
+
+    def content(self) -> bytes:
+        """float32, little-endian."""
+        return b64decode(self.base64, validate=True)
+
+
+class StyleCard(BaseModel):
+    """One style: `styles/<slug>.json`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    version: Annotated[int, Field(gt=0)]
+    title: str
+    licence: Licence
+    embeddings: dict[str, Embedding]
+
+    def public(self) -> dict[str, Any]:
+        """The card without its numbers: what people read."""
+        return self.model_dump(mode="json", exclude={"embeddings"})
+
+
+class Catalog:
+    """The files of one catalog folder, read and checked."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        cards = sorted(root.glob("stylizers/*/model.json"))
+        self.stylizers = {card.id: card for card in (_read(StylizerCard, path) for path in cards)}
+        self.styles = [_read(StyleCard, path) for path in sorted(root.glob("styles/*.json"))]
+        if not self.stylizers or not self.styles:
+            raise CatalogCorrupt(
+                f"{root} holds no stylizer or no style; point IMPASTO_CATALOG at a catalog folder."
+            )
+        for style in self.styles:
+            self._check(style)
+
+    def stylizer(self, name: str) -> StylizerCard:
+        """The card of `light-0.1.0`. Raises `CatalogCorrupt` with the names there are."""
+        if name not in self.stylizers:
+            known = ", ".join(sorted(self.stylizers))
+            raise CatalogCorrupt(f"{self.root} holds no stylizer {name!r}, only {known}.")
+        return self.stylizers[name]
+
+    def model(self, name: str) -> Path:
+        """Where that stylizer's ONNX file lies."""
+        return self.root / "stylizers" / self.stylizer(name).id / "model.onnx"
+
+    def _check(self, style: StyleCard) -> None:
+        for name, embedding in style.embeddings.items():
+            size = self.stylizer(name).embedding_size
+            try:
+                content = embedding.content()
+            except Base64Error as error:
+                raise CatalogCorrupt(f"styles/{style.slug}.json: embedding: {error}") from error
+            if embedding.shape != (size,) or len(content) != 4 * size:
+                raise CatalogCorrupt(
+                    f"styles/{style.slug}.json: {name} takes {size} numbers; "
+                    f"this file holds {len(content) // 4}."
+                )
+
+
+def sync(session: Session, catalog: Catalog) -> None:
+    """
+    Write what is new. A version once written never changes: other numbers need a new version.
+
+    Raises `CatalogCorrupt` when a file differs from what the database holds under its name.
+    """
+    for card in catalog.stylizers.values():
+        _add_stylizer(session, card)
+    for style in catalog.styles:
+        session.execute(
+            insert(Style).values(slug=style.slug, title=style.title).on_conflict_do_nothing()
+        )
+        for name, embedding in style.embeddings.items():
+            _add_version(session, style, catalog.stylizer(name), embedding.content())
+
+
+def _add_stylizer(session: Session, card: StylizerCard) -> None:
+    values = {
+        "digest": card.digest,
+        "name": card.name,
+        "version": card.version,
+        "embedding_size": card.embedding_size,
+        "card": card.model_dump(mode="json"),
+    }
+    session.execute(insert(Stylizer).values(values).on_conflict_do_nothing())
+    same = select(Stylizer.digest).where(
+        Stylizer.name == card.name, Stylizer.version == card.version
+    )
+    if session.scalars(same).one() != card.digest:
+        raise CatalogCorrupt(
+            f"Stylizer {card.id} is in the database with another digest; "
+            "a changed model needs a new version, or a new --data directory."
+        )
+
+
+def _add_version(session: Session, style: StyleCard, card: StylizerCard, numbers: bytes) -> None:
+    values = {
+        "slug": style.slug,
+        "version": style.version,
+        "stylizer_digest": card.digest,
+        "embedding": numbers,
+        "card": style.public(),
+    }
+    row = StyleVersion.__table__
+    keys = [row.c.slug, row.c.version, row.c.stylizer_digest]
+    statement = insert(StyleVersion).values(values)
+    session.execute(statement.on_conflict_do_nothing(index_elements=keys))
+    written = session.scalars(
+        select(StyleVersion.embedding).where(
+            StyleVersion.slug == style.slug,
+            StyleVersion.version == style.version,
+            StyleVersion.stylizer_digest == card.digest,
+        )
+    ).one()
+    if sha256(written).digest() != sha256(numbers).digest():
+        raise CatalogCorrupt(
+            f"Style {style.slug}@{style.version} is in the database with another embedding; "
+            "a changed style needs a new version."
+        )
+
+
+def _read(kind: type[Card], path: Path) -> Card:
+    try:
+        return kind.model_validate(json.loads(path.read_bytes()))
+    except (ValidationError, ValueError, OSError) as error:
+        raise CatalogCorrupt(f"{path}: {error}") from error

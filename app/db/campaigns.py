@@ -1,0 +1,66 @@
+"""Campaigns: their counts, kept without a race, and their end, told once."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, case, func, select, update
+from sqlalchemy.orm import Session
+
+from app.db import events
+from app.db.models import Campaign, Job
+from app.domain.job import JobStatus
+from app.errors import NotFound
+
+
+def count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> None:
+    """
+    Add ended jobs to their campaigns; the row lock orders workers, so the last one is the last.
+
+    Campaigns are taken in the order of their ids: two groups cannot wait for each other.
+    """
+    ended = Counter(row.campaign_id for row in rows if row.campaign_id is not None)
+    costs: Counter[UUID] = Counter()
+    for row in rows:
+        if row.campaign_id is not None:
+            costs[row.campaign_id] += row.cost_micros or 0
+    for campaign_id in sorted(ended):
+        _add(session, campaign_id, to, ended[campaign_id], costs[campaign_id])
+
+
+def _add(session: Session, campaign_id: UUID, to: JobStatus, jobs: int, cost: int) -> None:
+    counted = getattr(Campaign, to.value)
+    finals = Campaign.succeeded + Campaign.failed + Campaign.canceled + jobs
+    campaign = session.scalars(
+        update(Campaign)
+        .where(Campaign.id == campaign_id)
+        .values(
+            {
+                to.value: counted + jobs,
+                "cost_micros": Campaign.cost_micros + cost,
+                "version": Campaign.version + 1,
+                "finished_at": case((finals == Campaign.total, func.now())),
+            }
+        )
+        .returning(Campaign),
+        execution_options={"populate_existing": True},
+    ).one()
+    if campaign.finished_at is not None:
+        events.record_completed(session, campaign)
+
+
+def get(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign:
+    """One campaign of this tenant. Raises `NotFound`, also for another tenant's."""
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None or campaign.tenant_id != tenant_id:
+        raise NotFound(f"There is no campaign {campaign_id}.")
+    return campaign
+
+
+def running(session: Session, campaign_id: UUID) -> int:
+    """How many of its jobs a worker holds now."""
+    held = select(func.count()).where(
+        Job.campaign_id == campaign_id, Job.status == JobStatus.RUNNING
+    )
+    return session.scalar(held) or 0

@@ -1,0 +1,56 @@
+"""Which jobs a claim takes: the queue, read from the table itself."""
+
+from sqlalchemy import ScalarSelect, Select, String, Uuid, bindparam, column, select, text
+from sqlalchemy.orm import Session
+
+from app.db.models import Job
+from app.domain.job import JobStatus, Lane
+
+#: Each tenant's oldest first, one of each tenant in turn. The recursion hops from tenant to
+#: tenant along the partial index, so that a tenant with 50,000 waiting jobs costs one hop.
+_CLAIMABLE = """
+WITH RECURSIVE waiting_tenant AS (
+    (SELECT tenant_id FROM jobs
+     WHERE status = 'queued' AND lane = :lane ORDER BY tenant_id LIMIT 1)
+  UNION ALL
+    SELECT (SELECT jobs.tenant_id FROM jobs
+            WHERE status = 'queued' AND lane = :lane AND jobs.tenant_id > last.tenant_id
+            ORDER BY jobs.tenant_id LIMIT 1)
+    FROM waiting_tenant AS last WHERE last.tenant_id IS NOT NULL
+), candidate AS (
+    SELECT oldest.id, oldest.pixels, oldest.tenant_id
+    FROM waiting_tenant CROSS JOIN LATERAL (
+        SELECT id, pixels, jobs.tenant_id FROM jobs
+        WHERE status = 'queued' AND lane = :lane AND jobs.tenant_id = waiting_tenant.tenant_id
+          AND available_at <= now()
+        ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+    ) AS oldest
+), turn AS (
+    SELECT id, pixels, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS round
+    FROM candidate
+), place AS (
+    SELECT id, row_number() OVER w AS place, sum(pixels) OVER w - pixels AS before
+    FROM turn WINDOW w AS (ORDER BY round, id)
+)
+SELECT id FROM place WHERE place <= :limit AND before < :pixels
+"""
+
+
+def claimable(lane: Lane, *, limit: int, pixels: int) -> Select[tuple[object]]:
+    """Ids of up to `limit` waiting jobs, locked; fewer when they exceed `pixels` in all."""
+    chosen = text(_CLAIMABLE).bindparams(
+        bindparam("lane", lane.value, String), limit=limit, pixels=pixels
+    )
+    return select(chosen.columns(column("id", Uuid)).cte("chosen").c.id)
+
+
+def waiting_lanes(session: Session) -> list[Lane]:
+    """The lanes in which a job could be claimed now; one index probe each."""
+    return [lane for lane in Lane if session.scalar(select(_waits(lane)))]
+
+
+def _waits(lane: Lane) -> ScalarSelect[bool]:
+    ready = select(Job.id).where(
+        Job.status == JobStatus.QUEUED, Job.lane == lane, Job.available_at <= text("now()")
+    )
+    return select(ready.limit(1).exists()).scalar_subquery()

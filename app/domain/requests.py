@@ -1,0 +1,121 @@
+"""What callers ask for, as types: one picture, or many under one name."""
+
+import json
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from app.domain.events import EventType
+from app.domain.parameters import Output, Parameters
+
+MAX_ITEMS: Final = 1_000
+MAX_METADATA_BYTES: Final = 4_096
+
+
+def _storable(text: str) -> str:
+    """NUL and lone surrogates are JSON, but no text that Postgres keeps."""
+    if "\x00" in text:
+        raise ValueError("must not hold NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must be valid Unicode") from error
+    return text
+
+
+Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_storable)]
+Url = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(_storable)]
+
+
+def _small(metadata: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("must be plain JSON, without NaN or infinities") from error
+    if len(_storable(text)) > MAX_METADATA_BYTES:
+        raise ValueError(f"must be at most {MAX_METADATA_BYTES} characters in all")
+    if "\\u0000" in text:  # also refuses the harmless spelling of these six characters
+        raise ValueError("must not hold NUL characters")
+    return metadata
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
+
+
+class Request(BaseModel):
+    """Unknown fields are refused: a misspelt option must not be silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Input(Request):
+    """Where the content image is: an upload of yours, or a public address we fetch it from."""
+
+    upload_id: UUID | None = None
+    url: Url | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "Input":
+        if (self.upload_id is None) == (self.url is None):
+            raise ValueError("give either upload_id or url")
+        return self
+
+
+class WebhookRequest(Request):
+    """Where to tell, and what: without `events`, the end of each job, or of the campaign."""
+
+    url: Url
+    events: Annotated[list[EventType], Field(min_length=1)] | None = None
+
+
+class JobOptions(Request):
+    """Everything about one picture but the picture."""
+
+    style: Word
+    strength: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] = 1.0
+    output: Output = Output()
+    metadata: Metadata = {}
+    webhook: WebhookRequest | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        return Parameters(strength=self.strength, output=self.output)
+
+
+class JobRequest(JobOptions):
+    """One picture in one style."""
+
+    input: Input
+
+
+class CampaignItem(Request):
+    """One picture of a campaign; `style` and `strength` only where it differs from the rest."""
+
+    custom_id: Word
+    input: Input
+    style: Word | None = None
+    strength: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] | None = None
+    metadata: Metadata = {}
+
+
+class CampaignRequest(JobOptions):
+    """Many pictures under one name; the style's version is pinned when it is accepted."""
+
+    name: Word
+    items: Annotated[list[CampaignItem], Field(min_length=1, max_length=MAX_ITEMS)]
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> "CampaignRequest":
+        seen: set[str] = set()
+        for item in self.items:
+            if item.custom_id in seen:
+                raise ValueError(f"custom_id {item.custom_id!r} is there twice")
+            seen.add(item.custom_id)
+        return self
+
+    def parameters_of(self, item: CampaignItem) -> Parameters:
+        """The campaign's parameters, with the item's own where it has some."""
+        if item.strength is None:
+            return self.parameters
+        return Parameters(strength=item.strength, output=self.output)

@@ -1,0 +1,125 @@
+"""Tickets: the Celery messages that say "there is work on this lane", and nothing else."""
+
+from enum import StrEnum
+from typing import Any, Protocol
+
+from celery import Celery
+from kombu import Queue
+
+from app.domain.job import Lane
+from app.settings import Settings
+
+
+class Task(StrEnum):
+    """The Celery tasks, by the names that operators see in Flower."""
+
+    STYLIZE = "impasto.stylize"  #: argument: the lane with work on it
+    FETCH = "impasto.fetch"
+    DELIVER = "impasto.deliver"
+    SWEEP = "impasto.sweep"
+
+
+class QueueName(StrEnum):
+    """The Redis lists. Order between jobs is the table's affair, so there are only two."""
+
+    STYLIZE = "stylize"
+    IO = "io"
+
+
+class Tickets(Protocol):
+    """How everybody else asks for workers. Call it after the commit; the sweep repairs a gap."""
+
+    def work(self, lane: Lane, tickets: int = 1) -> None:
+        """There is work on this lane: wake as many claims."""
+        ...
+
+    def deliver(self) -> None:
+        """There are deliveries due."""
+        ...
+
+
+class CeleryTickets:
+    """Tickets through Celery over Redis."""
+
+    def __init__(self, celery: Celery) -> None:
+        self._celery = celery
+
+    def work(self, lane: Lane, tickets: int = 1) -> None:
+        name = Task.FETCH if lane is Lane.FETCH else Task.STYLIZE
+        with self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
+            for _ in range(tickets):
+                self._celery.send_task(name, args=[lane.value], producer=producer)
+
+    def deliver(self) -> None:
+        self._celery.send_task(Task.DELIVER)
+
+    def waiting(self, queue: QueueName) -> int:
+        """Tickets nobody has taken yet."""
+        with self._celery.connection_for_read() as connection:
+            return int(connection.default_channel.client.llen(queue.value))
+
+
+def open_queue(settings: Settings) -> Celery:
+    """The Celery application; workers add the tasks, everybody else only sends."""
+    celery = Celery("impasto", broker=settings.broker_url.get_secret_value())
+    celery.conf.update(_conf(settings))
+    return celery
+
+
+def _conf(settings: Settings) -> dict[str, Any]:
+    return {
+        # Postgres holds every result: three Redis round trips a ticket instead of ten.
+        "result_backend": None,
+        "task_ignore_result": True,
+        # A ticket taken by a worker that dies comes back. The lease would repair that, too.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        # No ticket waits behind a busy worker while another is idle.
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        "broker_transport_options": {
+            # Longer than any ticket takes; a copy that comes too early finds nothing to claim.
+            "visibility_timeout": 120,
+            # kombu scans for lost tickets every 10 x 10 s unless told otherwise.
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            # A half-open link is an error after 30 s instead of a wait for ever.
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "health_check_interval": 25,
+            "retry_on_timeout": True,
+        },
+        "visibility_timeout": 120,
+        "broker_connection_retry_on_startup": True,
+        # A lost connection must not cancel claimed work: the lease and the fence decide.
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        # On SIGTERM, running claims finish; what is not finished after this is handed back.
+        "worker_soft_shutdown_timeout": 30.0,
+        "worker_enable_soft_shutdown_on_idle": False,
+        # JSON only: whoever can write to Redis must not be able to run code here.
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        # Events are for Flower; one message a claim group can afford them.
+        "worker_send_task_events": True,
+        "task_send_sent_event": False,
+        "task_default_queue": QueueName.STYLIZE.value,
+        "task_queues": [Queue(name.value) for name in QueueName],
+        "task_create_missing_queues": False,
+        "task_routes": {
+            Task.STYLIZE: QueueName.STYLIZE.value,
+            Task.FETCH: QueueName.IO.value,
+            Task.DELIVER: QueueName.IO.value,
+            Task.SWEEP: QueueName.IO.value,
+        },
+        "beat_schedule": {
+            "sweep": {
+                "task": Task.SWEEP,
+                "schedule": settings.worker.sweep_seconds,
+                # Sweeps do not pile up while no io worker is there.
+                "options": {"expires": 2 * settings.worker.sweep_seconds},
+            }
+        },
+        "worker_hijack_root_logger": False,
+        "timezone": "UTC",
+    }
