@@ -1,0 +1,31 @@
+"""Where the bytes live. Keys are ours, never the caller's."""
+
+from typing import assert_never
+
+from app.settings import LocalStorageSettings, S3StorageSettings
+from app.storage.contract import Blob, PresignedUpload, Storage, asset_key, upload_key
+from app.storage.local import LocalStorage
+
+__all__ = [
+    "Blob",
+    "LocalStorage",
+    "PresignedUpload",
+    "Storage",
+    "asset_key",
+    "open_storage",
+    "upload_key",
+]
+
+
+def open_storage(config: LocalStorageSettings | S3StorageSettings) -> Storage:
+    """The store that the settings name. Touches nothing yet: call its `check` for that."""
+    match config:
+        case LocalStorageSettings():
+            return LocalStorage(config.root)
+        case S3StorageSettings():
+            # boto3 takes half a second and 30 MB, so only those who use it pay.
+            from app.storage.s3 import open_bucket
+
+            return open_bucket(config)
+        case _:
+            assert_never(config)

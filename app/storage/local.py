@@ -1,0 +1,107 @@
+"""A directory as a store: for one machine, with the contract and the errors of a bucket."""
+
+import ctypes
+import os
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from app.errors import Misconfigured, NotFound, StorageUnavailable
+from app.storage.contract import Blob, PresignedUpload, checked
+
+_ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class LocalStorage:
+    """One file per key under `root`, on a local file system."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    def put(self, *blobs: Blob) -> None:
+        try:
+            for blob in blobs:
+                _replace(self._place(blob.key), blob.content)
+            _flush(self.root)
+        except OSError as error:
+            raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self._place(key).read_bytes()
+        except _ABSENT:
+            raise NotFound("There is no such asset.") from None
+        except OSError as error:
+            raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
+
+    def path(self, key: str) -> Path:
+        """The file under `key`, for the API to serve, ranges included; raises `NotFound`."""
+        path = self._place(key)
+        if not path.is_file():
+            raise NotFound("There is no such asset.")
+        return path
+
+    def url(self, key: str, *, media_type: str, expires: int) -> str | None:
+        return None
+
+    def upload_url(
+        self, key: str, *, sha256: str | None, bytes: int, media_type: str, expires: int
+    ) -> PresignedUpload | None:
+        return None
+
+    def check(self) -> None:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".{token_hex(8)}"
+            probe.write_bytes(b"x")
+            probe.unlink()
+        except OSError as error:
+            raise Misconfigured(
+                f"Cannot write to the storage directory {self.root}: {error.strerror}. "
+                "Make it writable, or name another one in IMPASTO_STORAGE__ROOT."
+            ) from error
+
+    def _place(self, key: str) -> Path:
+        return self.root / checked(key)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """
+    Put the whole content in place at once.
+
+    Also when the file is there: after a power cut it may be a name without its bytes, and
+    storing it again heals it.
+    """
+    temporary = path.with_name(f".{token_hex(8)}")
+    try:
+        try:
+            temporary.write_bytes(content)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def _flush(directory: Path) -> None:
+    """
+    Force the directory's file system to disk: files, names and new directories.
+
+    Once per group, because an fsync per small picture costs ten times its CPU (230 against
+    25 microseconds) and a hundred times its wall time.
+    """
+    if not hasattr(_libc, "syncfs"):
+        os.sync()
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        if _libc.syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)

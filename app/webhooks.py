@@ -1,0 +1,121 @@
+"""Signing and sending one webhook after Standard Webhooks 1.0.0, and when to try again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from uuid import UUID
+
+from httpcore2 import Response
+from standardwebhooks import Webhook
+
+from app.egress import Egress, header
+from app.errors import SourceForbidden, SourceUnreachable
+
+MINUTE, HOUR = 60.0, 3600.0
+
+#: Seconds before the second to the tenth attempt, as the standard proposes: 75 hours in all.
+DELAYS: Final = (5.0, 5 * MINUTE, *(h * HOUR for h in (0.5, 2, 5, 10, 14, 20, 24)))
+JITTER: Final = 0.2
+LONGEST: Final = 24 * HOUR  #: a receiver may ask for more patience, not for oblivion
+EXCERPT: Final = 2048  #: bytes of an answer that we keep
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one attempt."""
+
+    status: int | None = None
+    excerpt: str | None = None
+    error: str | None = None  #: what the network did, for people
+    retry_after: float | None = None  #: seconds, as the receiver asked
+
+    @property
+    def delivered(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def disable(self) -> bool:
+        """The receiver wants no more of these, ever."""
+        return self.status == 410
+
+
+def headers(event_id: UUID, body: str, *, secret: str, now: datetime) -> dict[str, str]:
+    """The headers of one attempt: the id stays over all of them, `now` does not."""
+    # The library signs an aware time as if its clock face were UTC.
+    utc = now.astimezone(UTC)
+    return {
+        "content-type": "application/json",
+        "webhook-id": str(event_id),
+        "webhook-timestamp": str(int(utc.timestamp())),
+        "webhook-signature": Webhook(secret).sign(str(event_id), utc, body),
+    }
+
+
+class Sender:
+    """Sends webhooks over kept connections; share one between threads."""
+
+    def __init__(self, egress: Egress, *, timeout: float) -> None:
+        self._egress = egress
+        self._timeout = timeout
+
+    def send(self, url: str, event_id: UUID, body: str, secret: str) -> Answer:
+        """One attempt; what goes wrong on the network is an answer, too."""
+        now = datetime.now(UTC)
+        plain = {"user-agent": "impasto", "accept-encoding": "identity"}
+        answer = Answer()
+        try:
+            with self._egress.exchange(
+                "POST",
+                url,
+                seconds=self._timeout,
+                headers=headers(event_id, body, secret=secret, now=now) | plain,
+                content=body.encode(),
+            ) as response:
+                # The status decides, also when the rest of the answer never comes.
+                answer = Answer(response.status, retry_after=_patience(response, now))
+                return replace(answer, excerpt=_excerpt(response))
+        except (SourceForbidden, SourceUnreachable) as error:
+            return replace(answer, error=str(error))
+
+
+def _excerpt(response: Response) -> str:
+    start = bytearray()
+    for chunk in response.iter_stream():
+        start += chunk
+        if len(start) > EXCERPT:
+            break
+    # Postgres text holds no null bytes.
+    return start[:EXCERPT].replace(b"\0", b"").decode(errors="replace")
+
+
+def _patience(response: Response, now: datetime) -> float | None:
+    value = header(response, b"retry-after")
+    return retry_after(value, now=now) if value else None
+
+
+def retry_after(value: str, *, now: datetime) -> float | None:
+    """Seconds that a Retry-After header asks for, in either of its forms; None if in neither."""
+    if value.strip().isascii() and value.strip().isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+
+
+def next_delay(
+    attempts: int, *, retry_after: float | None, random: Callable[[], float]
+) -> float | None:
+    """
+    Seconds until the next attempt after `attempts` failed ones (1 or more); None: no more.
+
+    `random` is uniform in 0..1. A receiver that asks for more patience than our schedule gets
+    it, up to a day.
+    """
+    if attempts > len(DELAYS):
+        return None
+    jittered = DELAYS[attempts - 1] * (1 + JITTER * (2 * random() - 1))
+    return max(jittered, min(retry_after or 0.0, LONGEST))
