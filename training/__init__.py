@@ -1,1 +1,1 @@
-"""The room where stylizers are made: PyTorch in, ONNX files and style cards out, nothing of it needed to serve."""
+"""The room where stylizers are made: PyTorch in, ONNX files and cards out, none of it served."""

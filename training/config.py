@@ -1,4 +1,4 @@
-"""One file per shipped model says everything that made it, so that a card can quote it and a stranger can repeat it."""
+"""One file per shipped model says what made it, to be quoted by its card and repeated by others."""
 
 import tomllib
 from dataclasses import asdict, dataclass, field
@@ -10,16 +10,18 @@ from training.model import StylizerShape
 
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of training with one crop size and one balance of losses, under its own cosine schedule."""
+    """A stretch of training with one crop size and one balance of losses, on its own cosine."""
 
     steps: int
     batch: int
     crop: int  # strokes larger than the crop cannot be learned from it
     learning_rate: float
+    style_rate: float  # learning rate of the embeddings, which have further to go than the weights
     style_weight: float  # of a relative error, against a content weight of one
     backbones: list[str]  # file names; their losses are averaged
     variation_weight: float = 0.0
     range_weight: float = 10.0
+    pixel_weight: float = 0.0  # of the squared difference to the photograph, to start from it
     warmup: int = 100
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from training.data import as_float
-from training.model import Stylizer, StyleTable
+from training.model import StyleTable, Stylizer
 
 
 def stylize(content: Tensor, stylizer: Stylizer, embedding: Tensor) -> Tensor:
@@ -40,6 +40,6 @@ def save_sheet(
         top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
         content = as_float(photo[None, :, top : top + side, left : left + side]).to(device)
         content = F.interpolate(content, (side, side), mode="bilinear", align_corners=False)
-        drawn = [stylize(content, stylizer, row[None])[0] for row in table.rows]
+        drawn = [stylize(content, stylizer, row[None])[0] for row in table.styles]
         rows.append([content[0], *drawn])
     tile(rows).save(path, quality=90)

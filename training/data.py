@@ -1,4 +1,4 @@
-"""Photographs to draw and pictures to learn from, read once and kept in memory, because small pictures are cheap."""
+"""Photographs to draw and pictures to learn from, read once: small ones fit into memory."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +40,7 @@ def list_pictures(folder: Path) -> list[Path]:
 
 
 def read_photos(folder: Path) -> list[Tensor]:
-    """All photographs of a folder as uint8 [3,H,W]; files that only pretend to be pictures are named and refused."""
+    """All photographs of a folder as uint8 [3,H,W]; a file that only looks like one is refused."""
     return [read_picture(path) for path in list_pictures(folder)]
 
 
@@ -50,7 +50,7 @@ def as_float(pictures: Tensor) -> Tensor:
 
 
 class Crops:
-    """Random square crops, drawn from the step number alone so that a resumed run sees what it would have seen."""
+    """Random square crops by step number alone, so that a resumed run sees what it would have."""
 
     def __init__(self, photos: Sequence[Tensor], crop: int, batch: int, seed: int) -> None:
         self.photos = [photo for photo in photos if min(photo.shape[1:]) >= crop]

@@ -1,6 +1,7 @@
-"""What makes a picture look right: the perceptual losses of Gatys 2016, as ratios so that one weight fits all styles.
+"""What makes a picture look right: perceptual losses, as ratios so that one weight fits all styles.
 
-Gatys, Ecker, Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016 (arXiv:1508.06576).
+Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks (CVPR 2016,
+arXiv:1508.06576).
 """
 
 import re
@@ -14,8 +15,8 @@ from torch import Tensor, nn
 CONTENT_LAYER = 3  # relu4_1: objects and their places, not their texture
 
 
-class Backbone(nn.Module):
-    """A frozen VGG-19 that tells how alike two pictures are; whole or distilled, decided by the file's layers."""
+class Backbone(nn.Module):  # type: ignore[misc]  # untyped to mypy
+    """A frozen VGG-19 that tells how alike two pictures are; the file decides how deep and wide."""
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -59,13 +60,13 @@ def _buffer(name: str) -> str:
 
 
 def gram_matrix(features: Tensor) -> Tensor:
-    """Which channels fire together, wherever: [N,C,H,W] to [N,C,C], in float32 whatever comes in."""
+    """Which channels fire together, wherever: [N,C,H,W] to [N,C,C], always in float32."""
     flat = features.flatten(2).float()  # [N,C,HW]
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
 def relative_error(actual: Tensor, wanted: Tensor) -> Tensor:
-    """|actual - wanted|² / |wanted|² of each row: [N,...] twice to [N]; wanted may have one row for all."""
+    """|actual - wanted|² / |wanted|² of each row: [N,...] to [N]; wanted may be one row for all."""
     difference = (actual.float() - wanted.float()).flatten(1).square().sum(1)
     return difference / wanted.float().flatten(1).square().sum(1).clamp_min(1e-12)
 

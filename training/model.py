@@ -1,7 +1,8 @@
-"""The stylizer: one small network for every style, because a style that is only a vector can share a batch with others.
+"""The stylizer: one small network for every style, since styles that are vectors share a batch.
 
-A feed-forward transformer (Johnson 2016, arXiv:1603.08155) at half width with conditional instance normalization
-(Dumoulin 2017, arXiv:1610.07629): all scales and shifts come from one embedding per picture.
+A feed-forward network (Johnson 2016, arXiv:1603.08155) at half width with conditional instance
+normalization (Dumoulin 2017, arXiv:1610.07629): all scales and shifts come from one embedding per
+picture.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+NORM_EPSILON = 1e-3  # large, so that a white wall is not blown up into noise
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class StylizerShape:
 
     @property
     def embedding_size(self) -> int:
-        """Floats in one style: a scale and a shift per normalized channel, and how much of each colour is kept."""
+        """Floats in one style: scale and shift per normalized channel, kept share per colour."""
         return 2 * sum(self.norm_widths) + 3
 
 
@@ -43,18 +46,18 @@ def conv(
     )
 
 
-def modulate(x: Tensor, scale_shift: Tensor) -> Tensor:
-    """Conditional instance norm: x [N,C,H,W], scale_shift [N,2C]."""
+def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """Conditional instance norm: x [N,C,H,W], scale and shift [N,C]."""
     count, width, height, breadth = x.shape
-    scale, shift = scale_shift.chunk(2, dim=1)  # [N,C] each
-    # One picture with N*C channels: the norm then scales and shifts by itself, two passes less over the memory.
+    # As one picture of N*C channels, the norm scales and shifts by itself: two passes less.
     flat = x.reshape(1, count * width, height, breadth)
-    flat = F.instance_norm(flat, weight=scale.reshape(-1), bias=shift.reshape(-1), eps=1e-3)
+    scale, shift = scale.reshape(-1), shift.reshape(-1)
+    flat = F.instance_norm(flat, weight=scale, bias=shift, eps=NORM_EPSILON)
     return flat.reshape(count, width, height, breadth)
 
 
-class Stylizer(nn.Module):
-    """Content and style embedding in, picture out; sides must be multiples of 4 (the exported graph pads)."""
+class Stylizer(nn.Module):  # type: ignore[misc]  # untyped to mypy
+    """Content and style in, picture out; sides must be multiples of 4 (the exported graph pads)."""
 
     def __init__(self, shape: StylizerShape) -> None:
         super().__init__()
@@ -67,29 +70,30 @@ class Stylizer(nn.Module):
         self.last = conv(full, 3, shape.outer_kernel)
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
-        """content [N,3,H,W] in 0..1, style [N,K]; returns [N,3,H,W], around 0..1 and not clipped."""
-        *norms, keep = style.split([*[2 * width for width in self.shape.norm_widths], 3], dim=1)
-        cuts = iter(norms)
-        x = F.relu(modulate(self.first(content), next(cuts)))  # [N,16,H,W]
+        """content [N,3,H,W] in 0..1, style [N,K]; returns [N,3,H,W], not clipped to 0..1."""
+        pairs = [size for width in self.shape.norm_widths for size in (width, width)]
+        *norms, keep = style.split([*pairs, 3], dim=1)
+        cuts = zip(norms[::2], norms[1::2], strict=True)  # scale and shift of each norm
+        x = F.relu(modulate(self.first(content), *next(cuts)))  # [N,16,H,W]
         for down in self.down:
-            x = F.relu(modulate(down(x), next(cuts)))  # [N,32,H/2,W/2], [N,64,H/4,W/4]
+            x = F.relu(modulate(down(x), *next(cuts)))  # [N,32,H/2,W/2], [N,64,H/4,W/4]
         for one, two in zip(self.body[::2], self.body[1::2], strict=True):
-            y = F.relu(modulate(one(x), next(cuts)))
-            x = x + modulate(two(y), next(cuts))  # [N,64,H/4,W/4]
+            y = F.relu(modulate(one(x), *next(cuts)))
+            x = x + modulate(two(y), *next(cuts))  # [N,64,H/4,W/4]
         for up in self.up:
             # Nearest, then convolve: a transposed convolution draws checkerboards.
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = F.relu(modulate(up(x), next(cuts)))  # [N,32,H/2,W/2], [N,16,H,W]
+            x = F.relu(modulate(up(x), *next(cuts)))  # [N,32,H/2,W/2], [N,16,H,W]
         painted: Tensor = self.last(x)
-        # Instance norm forgets how bright and how red a picture was; the kept share of the content remembers it.
+        # Instance norm forgets how bright and how red a picture was; the kept share remembers.
         return painted + keep[:, :, None, None] * content
 
 
-class StyleTable(nn.Module):
-    """The embeddings of all styles while they are trained, and of the identity that strength starts from.
+class StyleTable(nn.Module):  # type: ignore[misc]  # untyped to mypy
+    """The embeddings of all styles in training, and of the identity that strength starts from.
 
-    The identity keeps all of the content and paints nothing, by construction: its last scales and shifts are held at
-    zero, the rest is trained so that the way from it to a style looks well.
+    The identity keeps all of the content and paints nothing, by construction: its last scales and
+    shifts are held at zero. The rest is trained so that the way from it to a style looks well.
     """
 
     fixed: Tensor
@@ -101,12 +105,17 @@ class StyleTable(nn.Module):
         plain = torch.cat([torch.cat([torch.ones(w), torch.zeros(w)]) for w in widths])
         last = 2 * widths[-1]
         free = torch.cat([torch.ones(plain.numel() - last), torch.zeros(last + 3)])
-        self.rows = nn.Parameter(torch.cat([plain, torch.zeros(3)]).repeat(styles, 1))  # [S,K]
+        self.rows = nn.Parameter(plain.repeat(styles, 1))  # [S,K-3]
         self.rest = nn.Parameter(torch.cat([plain, torch.zeros(3)]) * free)  # [K]
         self.register_buffer("free", free, persistent=False)
         self.register_buffer(
             "fixed", torch.cat([torch.zeros(plain.numel()), torch.ones(3)]), persistent=False
         )
+
+    @property
+    def styles(self) -> Tensor:
+        """The embeddings [S,K]; no style keeps content, for one that may stays a photograph."""
+        return F.pad(self.rows, (0, 3))
 
     @property
     def identity(self) -> Tensor:
@@ -115,7 +124,7 @@ class StyleTable(nn.Module):
 
     def forward(self, index: Tensor, strength: Tensor) -> Tensor:
         """index [N] of styles, strength [N] in 0..1; returns embeddings [N,K]."""
-        return at_strength(self.rows[index], strength, self.identity)
+        return at_strength(self.styles[index], strength, self.identity)
 
 
 def at_strength(style: Tensor, strength: Tensor, identity: Tensor) -> Tensor:
@@ -124,7 +133,7 @@ def at_strength(style: Tensor, strength: Tensor, identity: Tensor) -> Tensor:
 
 
 def kmac_per_pixel(shape: StylizerShape) -> float:
-    """Thousands of multiplications per content pixel in the convolutions, which are nine tenths of the run time."""
+    """Thousands of multiplications per pixel in the convolutions, nine tenths of the run time."""
     full, half, quarter = shape.widths
     outer = 2 * shape.outer_kernel**2 * 3 * full
     down = 9 * full * half / 4 + 9 * half * quarter / 16

@@ -1,4 +1,4 @@
-"""The training loop, to be read top to bottom: crops in, perceptual losses out, a checkpoint and a sheet now and then."""
+"""The training loop, top to bottom: crops in, losses out, now and then a checkpoint and a sheet."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ from training.losses import (
     style_loss,
     total_variation,
 )
-from training.model import Stylizer, StyleTable
+from training.model import StyleTable, Stylizer
 
 HELD_OUT = 4  # photographs at the end of the folder that are only ever looked at
 LONGEST_STEP = 5.0  # seconds; more than that is a process that somebody stopped, not training
@@ -74,7 +74,8 @@ class Trainer:
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self.stylizer = Stylizer(config.shape).to(self.device)
         self.table = StyleTable(config.shape, len(config.styles)).to(self.device)
-        self.optimizer = torch.optim.Adam([*self.stylizer.parameters(), *self.table.parameters()])
+        groups = [{"params": list(m.parameters())} for m in (self.stylizer, self.table)]
+        self.optimizer = torch.optim.Adam(groups)
         photos = read_photos(folders.photos)
         self.photos, self.held_out = photos[:-HELD_OUT], photos[-HELD_OUT:]
         if not self.photos:
@@ -98,25 +99,30 @@ class Trainer:
     def run_step(self, stage: Stage, crops: Crops, judges: list[Judge]) -> dict[str, float]:
         """One optimizer step; returns the losses."""
         started = time.monotonic()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(stage, self.config.stage_at(self.step)[1])
+        share = rate_share(stage, self.config.stage_at(self.step)[1])
+        rates = (stage.learning_rate, stage.style_rate)
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * share
         content = crops.at(self.step).to(self.device)
         index, strength = (t.to(self.device) for t in self._draw_styles(stage.batch))
         with torch.autocast(self.device.type, torch.bfloat16, self.dtype == torch.bfloat16):
             drawn = self.stylizer(content, self.table(index, strength)).float()
         scores = [judge.score(drawn, content, index) for judge in judges]
+        none = torch.zeros(stage.batch, device=self.device)
         parts = {
-            "content": torch.stack([score[0] for score in scores]).mean(0),
-            "style": torch.stack([score[1] for score in scores]).mean(0),
+            "content": torch.stack([score[0] for score in scores] or [none]).mean(0),
+            "style": torch.stack([score[1] for score in scores] or [none]).mean(0),
             "variation": total_variation(drawn),
             "range": range_loss(drawn),
+            "pixel": (drawn - content).square().mean((1, 2, 3)),
         }
-        # A picture at half strength is asked for half as much style: the way to the identity stays even.
+        # Half strength is asked for half as much style, so that the way to the identity is even.
         loss = (
             parts["content"]
             + stage.style_weight * strength * parts["style"]
             + stage.variation_weight * parts["variation"]
             + stage.range_weight * parts["range"]
+            + stage.pixel_weight * parts["pixel"]
         ).mean()
         self.optimizer.zero_grad()
         loss.backward()
@@ -150,7 +156,7 @@ class Trainer:
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """The inverse of checkpoint; the config stays the one given, so that stages can be added."""
+        """The inverse of checkpoint; the config stays the one given: stages can be added."""
         self.stylizer.load_state_dict(saved["stylizer"])
         self.table.load_state_dict(saved["table"])
         self.optimizer.load_state_dict(saved["optimizer"])
@@ -158,10 +164,10 @@ class Trainer:
         self.pictures_seen, self.losses = saved["pictures_seen"], saved["losses"]
 
 
-def learning_rate(stage: Stage, step: int) -> float:
+def rate_share(stage: Stage, step: int) -> float:
     """A short rise, then a cosine down to a hundredth (Loshchilov 2017, arXiv:1608.03983)."""
     rise = min(1.0, (step + 1) / max(1, stage.warmup))
-    return stage.learning_rate * rise * (0.505 + 0.495 * math.cos(math.pi * step / stage.steps))
+    return rise * (0.505 + 0.495 * math.cos(math.pi * step / stage.steps))
 
 
 def save(path: Path, checkpoint: dict[str, Any]) -> None:
@@ -171,7 +177,7 @@ def save(path: Path, checkpoint: dict[str, Any]) -> None:
 
 
 def train(trainer: Trainer, out: Path, every: int, until: int | None = None) -> None:
-    """Train to the end of the last stage (or step `until`), saving and drawing a sheet every `every` steps."""
+    """Train to the last stage's end or step `until`; save and draw a sheet every `every` steps."""
     out.mkdir(parents=True, exist_ok=True)
     end = min(until or trainer.config.steps, trainer.config.steps)
     recent: deque[dict[str, float]] = deque(maxlen=200)

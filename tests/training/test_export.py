@@ -1,0 +1,108 @@
+"""What ships computes what was trained, and its cards tell the truth about it."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="the training extra is not installed")
+pytest.importorskip("onnxruntime", reason="the training extra is not installed")
+pytest.importorskip("onnx", reason="the training extra is not installed")
+
+import onnxruntime
+
+from training.config import Config
+from training.export import LIMITS, Shipped, export, parity
+from training.graph import IR_VERSION, OPSET, build
+from training.model import StyleTable, Stylizer
+from training.train import Folders, Trainer, save
+
+
+def session_of(network: Stylizer, table: StyleTable) -> Any:
+    model = build(network, table.identity).SerializeToString()
+    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
+def stylized(session: Any, content: Any, style: Any, strength: list[float]) -> Any:
+    feeds = {"content": content, "style": style, "strength": np.array(strength, np.float32)}
+    return session.run(None, feeds)[0]
+
+
+def test_onnx_runtime_agrees_with_pytorch_over_sizes_and_mixed_styles(
+    network: Stylizer, table: StyleTable
+) -> None:
+    model = build(network, table.identity).SerializeToString()
+    found = parity(model, Shipped(network, table.identity), table.styles.detach())
+    assert all(found[name] <= limit for name, limit in LIMITS.items()), found
+
+
+def test_strength_zero_returns_every_byte(network: Stylizer, table: StyleTable) -> None:
+    content = np.random.default_rng(1).integers(0, 256, (2, 37, 50, 3), dtype=np.uint8)
+    style = table.styles[:2].detach().numpy()
+    assert np.array_equal(stylized(session_of(network, table), content, style, [0, 0]), content)
+
+
+def test_the_identity_embedding_returns_every_byte_at_any_strength(
+    network: Stylizer, table: StyleTable
+) -> None:
+    content = np.random.default_rng(2).integers(0, 256, (1, 32, 41, 3), dtype=np.uint8)
+    style = table.identity.detach().numpy()[None]
+    assert np.array_equal(stylized(session_of(network, table), content, style, [0.7]), content)
+
+
+def test_the_contract_is_in_the_file(network: Stylizer, table: StyleTable) -> None:
+    model = build(network, table.identity)
+    session = session_of(network, table)
+    assert {i.name: (i.type, i.shape) for i in session.get_inputs()} == {
+        "content": ("tensor(uint8)", ["N", "H", "W", 3]),
+        "style": ("tensor(float)", ["N", network.shape.embedding_size]),
+        "strength": ("tensor(float)", ["N"]),
+    }
+    out = session.get_outputs()[0]
+    assert (out.name, out.type, out.shape) == ("stylized", "tensor(uint8)", ["N", "H", "W", 3])
+    assert (model.opset_import[0].version, model.ir_version) == (OPSET, IR_VERSION)
+    assert not any(tensor.external_data for tensor in model.graph.initializer)
+
+
+def test_the_same_weights_are_the_same_bytes(network: Stylizer, table: StyleTable) -> None:
+    one, two = (build(network, table.identity).SerializeToString() for _ in range(2))
+    assert one == two
+
+
+def test_export_writes_a_catalog_that_agrees_with_itself(
+    config: Config, folders: Folders, tmp_path: Path
+) -> None:
+    trainer = Trainer(config, folders, "cpu", bf16=False)
+    save(tmp_path / "checkpoint.pt", trainer.checkpoint())
+    trainer.config = config
+    folder = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog", {})
+
+    card = json.loads((folder / "model.json").read_text())
+    model = (folder / "model.onnx").read_bytes()
+    assert folder.name == "tiny-0.0.1"
+    assert card["digest"] == hashlib.sha256(model).hexdigest()
+    assert card["bytes"] == len(model)
+    assert card["parity"]["max"] <= 2
+    assert card["training"]["styles"] == ["identity", "great-wave", "scream"]
+
+    style = json.loads((tmp_path / "catalog/styles/scream.json").read_text())
+    entry = style["embeddings"]["tiny-0.0.1"]
+    floats = np.frombuffer(base64.b64decode(entry["base64"]), "<f4")
+    assert entry["shape"] == [card["embedding_size"]]
+    assert np.array_equal(floats, trainer.table.styles[1].detach().numpy())
+    picture = (folders.styles / style["style_image"]["file_name"]).read_bytes()
+    assert style["style_image"]["sha256"] == hashlib.sha256(picture).hexdigest()
+
+
+def test_exporting_again_changes_no_byte(config: Config, folders: Folders, tmp_path: Path) -> None:
+    save(tmp_path / "checkpoint.pt", Trainer(config, folders, "cpu", bf16=False).checkpoint())
+    seen = []
+    for _ in range(2):
+        export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog", {})
+        files = [path for path in (tmp_path / "catalog").rglob("*") if path.is_file()]
+        seen.append({path.name: path.read_bytes() for path in files})
+    assert seen[0] == seen[1]

@@ -1,0 +1,93 @@
+"""The cards beside the weights: what a stylizer or a style is, whose it is, how it was made."""
+
+import base64
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from training.config import Config
+from training.model import kmac_per_pixel
+
+SOURCES = Path(__file__).parent / "sources.toml"
+STYLE_VERSION = 1
+
+
+def read_sources() -> dict[str, Any]:
+    """Origins and licences of everything that was trained on."""
+    return tomllib.loads(SOURCES.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Sorted and indented, so that equal content is equal bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def sha256(content: bytes) -> str:
+    """The digest by which files are known, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def training_record(saved: dict[str, Any], config: Config, commit: str) -> dict[str, Any]:
+    """How a checkpoint came to be."""
+    sources = read_sources()
+    known = sources["backbones"]
+    backbones = sorted({name for stage in config.stages for name in stage.backbones})
+    return {
+        "backbones": {name: known.get(name, {"origin": "not recorded"}) for name in backbones},
+        "config": config.to_dict(),
+        "data": sources["photographs"],
+        "final_losses": {name: round(loss, 4) for name, loss in saved["losses"].items()},
+        "git_commit": commit,
+        "minutes": round(saved["seconds"] / 60, 1),
+        "pictures_seen": saved["pictures_seen"],
+        "steps": saved["step"],
+        "styles": ["identity", *config.styles],
+    }
+
+
+def model_card(config: Config, model: bytes, facts: dict[str, Any]) -> dict[str, Any]:
+    """What model.json says; `facts` holds what only the export knows."""
+    return {
+        "name": config.name,
+        "version": config.version,
+        "digest": sha256(model),
+        "bytes": len(model),
+        "embedding_size": config.shape.embedding_size,
+        "kmac_per_pixel": round(kmac_per_pixel(config.shape), 2),
+        **facts,
+    }
+
+
+def style_card(slug: str, picture: Path | None) -> dict[str, Any]:
+    """A style without its embeddings; `picture` is what it was learned from."""
+    source = read_sources()["styles"][slug]
+    image: dict[str, Any] = {"file_name": None, "sha256": None, "origin": source["origin"]}
+    if picture is not None:
+        image |= {"file_name": picture.name, "sha256": sha256(picture.read_bytes())}
+    return {
+        "slug": slug,
+        "version": STYLE_VERSION,
+        **{key: source[key] for key in ("title", "artist", "year", "description")},
+        "licence": {key: source[key] for key in ("spdx", "licensor", "evidence")},
+        "style_image": image,
+    }
+
+
+def embedding_entry(embedding: Tensor) -> dict[str, Any]:
+    """An embedding [K] as JSON can carry it: little-endian float32."""
+    array = embedding.detach().cpu().numpy().astype("<f4")
+    coded = base64.b64encode(array.tobytes()).decode("ascii")
+    return {"base64": coded, "dtype": "float32", "shape": list(array.shape)}
+
+
+def write_style(path: Path, card: dict[str, Any], stylizer: str, embedding: Tensor) -> None:
+    """Write a style card, keeping the embeddings that other stylizers put there."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    embeddings = known.get("embeddings", {}) | {stylizer: embedding_entry(embedding)}
+    write_json(path, {**card, "embeddings": embeddings})
