@@ -23,6 +23,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + OutputInvalid            model-output-invalid
   x Retryable                  the same work may succeed later
     + EngineBusy               engine-busy
+    + StylizerElsewhere        stylizer-elsewhere
     + StorageUnavailable       storage-unavailable
     + ServiceUnavailable       503 service-unavailable
   x Misconfigured              this process cannot start; the text says what to do
@@ -192,6 +193,12 @@ class EngineBusy(Retryable):
     """The batcher takes no more items."""
 
     code = "engine-busy"
+
+
+class StylizerElsewhere(Retryable):
+    """The job's style belongs to a stylizer that this worker does not run."""
+
+    code = "stylizer-elsewhere"
 
 
 class StorageUnavailable(Retryable):

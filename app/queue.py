@@ -56,7 +56,8 @@ class CeleryTickets:
     def waiting(self, queue: QueueName) -> int:
         """Tickets nobody has taken yet."""
         with self._celery.connection_for_read() as connection:
-            return int(connection.default_channel.client.llen(queue.value))
+            channel: Any = connection.default_channel  # kombu types the general channel only
+            return int(channel.client.llen(queue.value))
 
 
 def open_queue(settings: Settings) -> Celery:

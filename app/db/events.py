@@ -46,6 +46,11 @@ def record_completed(session: Session, campaign: Campaign) -> None:
     _write(session, [(event, campaign.webhook["url"])])
 
 
+def written(session: Session) -> bool:
+    """Whether this transaction wrote deliveries, so that somebody should be woken after it."""
+    return bool(session.info.get("deliveries"))
+
+
 def _of_job(kind: EventType, row: Row[Any]) -> dict[str, Any]:
     facts = {
         "job_id": str(row.id),
@@ -69,6 +74,7 @@ def _of_job(kind: EventType, row: Row[Any]) -> dict[str, Any]:
 
 
 def _write(session: Session, addressed: list[tuple[dict[str, Any], str]]) -> None:
+    session.info["deliveries"] = True
     session.execute(insert(EventRow), [event for event, _ in addressed])
     session.execute(
         insert(Delivery),

@@ -22,7 +22,7 @@ class NewJob:
     lane: Lane
     source: str
     style_version_id: UUID
-    parameters: str  #: JSON
+    parameters: dict[str, Any]
     custom_id: str | None = None
     content_digest: str | None = None
     pixels: int = 0
@@ -77,8 +77,6 @@ def add_jobs(
 ) -> None:
     """Queue jobs, with the first line of their history and the reservation for each."""
     items = [{name: getattr(job, name) for name in NewJob.__slots__} for job in jobs]
-    for item in items:
-        item["parameters"] = json.loads(item["parameters"])
     session.execute(
         _ADD_JOBS,
         {

@@ -117,6 +117,8 @@ def renew(
 
 def succeed(session: Session, successes: Sequence[Success], *, by: str) -> set[UUID]:
     """End these jobs well; one whose attempt is no longer held is left as it is."""
+    if not successes:
+        return set()
     new = as_table(
         id=(Uuid, [success.held.id for success in successes]),
         attempt=(Integer, [success.held.attempt for success in successes]),
@@ -187,6 +189,11 @@ def cancel(session: Session, tenant_id: UUID, job_id: UUID) -> None:
 def cancel_campaign(session: Session, campaign_id: UUID) -> int:
     """Withdraw everything of a campaign that is not finished; what is finished is kept."""
     return len(move(session, JobStatus.CANCELED, Job.campaign_id == campaign_id))
+
+
+def refuse(session: Session, ids: Sequence[UUID], *, code: str, detail: str) -> None:
+    """Fail accepted jobs that cannot be done, before anybody claims them."""
+    move(session, JobStatus.FAILED, Job.id.in_(ids), error_code=code, error_detail=detail[:2000])
 
 
 def rescue(session: Session) -> int:

@@ -1,0 +1,80 @@
+"""A bell for requests that wait: workers ring when jobs end, the API hears it at once."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+from redis import Redis, RedisError
+from redis.asyncio import Redis as AsyncRedis
+
+log = logging.getLogger(__name__)
+
+CHANNEL: Final = "impasto:ended"
+LOOK_AGAIN: Final = 2.0  #: seconds after which a waiting request looks itself: rings can be lost
+
+
+class Bell:
+    """Rings for jobs that ended. A lost ring costs a waiting request `LOOK_AGAIN` seconds."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._redis = Redis.from_url(broker_url, socket_timeout=2, socket_connect_timeout=2)
+
+    def ring(self, ended: Sequence[UUID]) -> None:
+        """Tell whoever listens, in one message for the whole group."""
+        try:
+            self._redis.publish(CHANNEL, " ".join(map(str, ended)))
+        except RedisError as error:
+            log.warning("could not ring: %s", error)
+
+
+class Listener:
+    """The API's ear: one subscription, any number of waiting requests."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._redis = AsyncRedis.from_url(broker_url, socket_connect_timeout=2)
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Listener":
+        self._task = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._redis.aclose()
+
+    async def wait(self, job_id: UUID, seconds: float) -> None:
+        """Return when the bell rings for this job, or after so many seconds."""
+        event, key = asyncio.Event(), str(job_id)
+        self._waiting[key].add(event)
+        try:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(event.wait(), min(seconds, LOOK_AGAIN))
+        finally:
+            self._waiting[key].discard(event)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._redis.pubsub() as subscription:
+                    await subscription.subscribe(CHANNEL)
+                    async for message in subscription.listen():
+                        self._heard(message)
+            except RedisError as error:
+                log.warning("not listening, trying again: %s", error)
+                await asyncio.sleep(1)
+
+    def _heard(self, message: dict[str, object]) -> None:
+        if message["type"] == "message" and isinstance(message["data"], bytes):
+            for key in message["data"].decode().split():
+                for event in self._waiting.get(key, ()):
+                    event.set()

@@ -1,0 +1,239 @@
+"""Accepting work: the only place where a picture becomes an asset and a job."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.addresses import check_url
+from app.db import Sessions, intake, jobs, ledger, styles
+from app.db.intake import NewJob
+from app.db.models import Campaign, StyleVersion
+from app.domain.events import CAMPAIGN_DEFAULT, JOB_DEFAULT, EventType
+from app.domain.ids import new_id, new_ids
+from app.domain.job import Lane
+from app.domain.parameters import Parameters, render_key
+from app.domain.requests import CampaignRequest, Input, JobOptions, WebhookRequest
+from app.errors import ClientError, ImageTooLarge, InvalidImage, InvalidRequest, SourceForbidden
+from app.queue import Tickets
+from app.settings import LimitSettings, Settings
+from app.sources import Source, Sources, look_at, name_of
+from app.storage import Storage, asset_key
+
+MAX_TICKETS = 16  #: claims woken by one campaign; each claim that finds more wakes another
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What accepting work takes; made once, by whoever starts the process."""
+
+    settings: Settings
+    sessions: Sessions
+    storage: Storage
+    tickets: Tickets
+    stylizer: str  #: digest of the network this fleet runs
+
+    def sources(self, session: Session, tenant_id: UUID, inputs: Iterable[Input]) -> Sources:
+        """The inputs of one request."""
+        return Sources(
+            session,
+            self.storage,
+            inputs,
+            tenant_id=tenant_id,
+            limits=self.settings.limits,
+            allow_private=self.settings.allow_private_sources,
+        )
+
+
+def accept_picture(desk: Desk, tenant_id: UUID, options: JobOptions, content: bytes) -> UUID:
+    """
+    Store a picture and queue it, in one transaction.
+
+    Raises `InvalidImage`, `ImageTooLarge`, `UnknownStyle` or `InvalidRequest`; nothing is
+    stored or queued then.
+    """
+    asset = look_at(content, tenant_id=tenant_id, limits=desk.settings.limits)
+    hook = _hook(desk, options.webhook, JOB_DEFAULT)
+    with desk.sessions.begin() as session:
+        job = _interactive(desk, session, options, Source("body", asset))
+        key = asset_key(tenant_id, asset.digest)
+        desk.storage.put(key, content, media_type=asset.media_type)
+        intake.add_assets(session, [asset])
+        _queue(desk, session, tenant_id, [job], hook)
+    desk.tickets.work(job.lane)
+    return job.id
+
+
+def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input) -> UUID:
+    """
+    Queue the picture of an upload, or one behind a URL, in one transaction.
+
+    Raises `UnknownUpload`, `SourceForbidden` or what `accept_picture` does.
+    """
+    hook = _hook(desk, options.webhook, JOB_DEFAULT)
+    with desk.sessions.begin() as session:
+        source = desk.sources(session, tenant_id, [given]).find(given)
+        job = _interactive(desk, session, options, source)
+        _queue(desk, session, tenant_id, [job], hook)
+    desk.tickets.work(job.lane)
+    return job.id
+
+
+def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UUID:
+    """
+    Queue every picture of a campaign under pinned style versions, in one transaction.
+
+    A picture that cannot be used becomes a failed job and the others go on; what concerns them
+    all (an unknown style, an address we do not deliver to) refuses the whole.
+    """
+    hook = _hook(desk, request.webhook, CAMPAIGN_DEFAULT)
+    names = {request.style, *(item.style for item in request.items if item.style)}
+    with desk.sessions.begin() as session:
+        versions = styles.resolve(session, names, stylizer=desk.stylizer)
+        campaign = Campaign(
+            tenant_id=tenant_id,
+            name=request.name,
+            style_version_id=versions[request.style].id,
+            parameters=request.parameters.model_dump(mode="json"),
+            metadata_=request.metadata,
+            webhook=hook,
+            total=len(request.items),
+        )
+        session.add(campaign)
+        session.flush()
+        planned, refused = _plan_items(desk, session, tenant_id, request, versions)
+        _queue(desk, session, tenant_id, planned, hook, campaign_id=campaign.id)
+        for (code, detail), ids in refused.items():
+            jobs.refuse(session, ids, code=code, detail=detail)
+    for lane in {job.lane for job in planned}:
+        desk.tickets.work(lane, tickets=min(MAX_TICKETS, ceil(len(planned) / 16)))
+    return campaign.id
+
+
+def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, height: int) -> int:
+    """Pixels of the output. Raises `ImageTooLarge` or `InvalidImage`, saying what would do."""
+    out_width, out_height = parameters.output_size(width, height)
+    pixels = out_width * out_height
+    if pixels > limits.output_pixels:
+        fits = int(max(width, height) * (limits.output_pixels / (width * height)) ** 0.5)
+        raise ImageTooLarge(
+            f"The output would have {pixels:,} pixels; the limit is {limits.output_pixels:,}. "
+            f"Ask for output.size {fits} or less."
+        )
+    if min(out_width, out_height) < limits.min_side:
+        raise InvalidImage(
+            f"The output would be {out_width}x{out_height}; "
+            f"its shorter side must be at least {limits.min_side} pixels."
+        )
+    return pixels
+
+
+def _interactive(desk: Desk, session: Session, options: JobOptions, source: Source) -> NewJob:
+    version = styles.resolve(session, [options.style], stylizer=desk.stylizer)[options.style]
+    return _plan(
+        desk,
+        Lane.INTERACTIVE,
+        version,
+        options.parameters,
+        source,
+        id=new_id(),
+        metadata=options.metadata,
+    )
+
+
+def _plan_items(
+    desk: Desk,
+    session: Session,
+    tenant_id: UUID,
+    request: CampaignRequest,
+    versions: dict[str, StyleVersion],
+) -> tuple[list[NewJob], dict[tuple[str, str], list[UUID]]]:
+    """A job for every item, and the ids of those that cannot be done, by code and reason."""
+    sources = desk.sources(session, tenant_id, [item.input for item in request.items])
+    planned: list[NewJob] = []
+    refused: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
+    for job_id, item in zip(new_ids(len(request.items)), request.items, strict=True):
+        version = versions[item.style or request.style]
+        parameters = request.parameters_of(item)
+        about: dict[str, Any] = {
+            "id": job_id,
+            "custom_id": item.custom_id,
+            "metadata": item.metadata,
+        }
+        try:
+            source = sources.find(item.input)
+            job = _plan(desk, Lane.CAMPAIGN, version, parameters, source, **about)
+        except ClientError as error:
+            refused[error.code, str(error)].append(job_id)
+            nothing = Source(name_of(item.input))
+            job = _plan(desk, Lane.CAMPAIGN, version, parameters, nothing, **about)
+        planned.append(job)
+    return planned, refused
+
+
+def _plan(
+    desk: Desk,
+    lane: Lane,
+    version: StyleVersion,
+    parameters: Parameters,
+    source: Source,
+    **about: Any,
+) -> NewJob:
+    """The row of a job; in the fetch lane as long as its picture is not here."""
+    asset, pixels = source.asset, 0
+    facts: dict[str, Any] = {}
+    if asset is not None:
+        pixels = output_pixels(desk.settings.limits, parameters, asset.width, asset.height)
+        key = render_key(
+            content=asset.digest,
+            style=f"{version.slug}@{version.version}",
+            stylizer=version.stylizer_digest,
+            parameters=parameters,
+        )
+        facts = {"content_digest": asset.digest, "render_key": key}
+    return NewJob(
+        lane=Lane.FETCH if asset is None else lane,
+        source=source.name,
+        style_version_id=version.id,
+        parameters=parameters.model_dump(mode="json"),
+        pixels=pixels,
+        reserve_micros=ledger.estimate(desk.settings.rate_card, pixels),
+        **facts,
+        **about,
+    )
+
+
+def _queue(
+    desk: Desk,
+    session: Session,
+    tenant_id: UUID,
+    planned: Sequence[NewJob],
+    hook: dict[str, Any] | None,
+    campaign_id: UUID | None = None,
+) -> None:
+    intake.add_jobs(
+        session,
+        planned,
+        tenant_id=tenant_id,
+        campaign_id=campaign_id,
+        webhook=hook,
+        rate_card=desk.settings.rate_card.name,
+    )
+
+
+def _hook(
+    desk: Desk, asked: WebhookRequest | None, default: Sequence[EventType]
+) -> dict[str, Any] | None:
+    """The webhook as it is kept with the work. Raises `InvalidRequest` for a forbidden address."""
+    if asked is None:
+        return None
+    try:
+        check_url(asked.url, allow_private=desk.settings.webhooks.allow_private)
+    except SourceForbidden as error:
+        reason = {"pointer": "/webhook/url", "detail": str(error)}
+        raise InvalidRequest(f"webhook.url: {error}", errors=[reason]) from error
+    return {"url": asked.url, "events": sorted(asked.events or default)}

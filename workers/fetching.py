@@ -1,0 +1,91 @@
+"""Pictures behind URLs: fetched by the io worker, so that stylizing workers need no way out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from app.db import Sessions, events, intake, jobs
+from app.db.jobs import Held
+from app.db.models import StyleVersion
+from app.domain.job import Lane
+from app.domain.parameters import Parameters, render_key
+from app.errors import ImpastoError
+from app.queue import Tickets
+from app.settings import Settings
+from app.sources import look_at
+from app.storage import Storage, asset_key
+from app.submission import output_pixels
+
+
+@dataclass(frozen=True)
+class Porter:
+    """What an io worker needs to bring pictures in."""
+
+    worker: str
+    settings: Settings
+    sessions: Sessions
+    storage: Storage
+    tickets: Tickets
+    fetch: Callable[[str], bytes]
+
+
+def fetch(porter: Porter) -> dict[str, int]:
+    """Bring one picture in and queue its job for stylizing, or fail it with the reason."""
+    # Long enough for the slowest server we put up with: nobody renews this lease.
+    lease = porter.settings.limits.fetch_seconds + porter.settings.worker.lease_seconds
+    with porter.sessions.begin() as session:
+        rows = jobs.claim(session, Lane.FETCH, worker=porter.worker, limit=1, pixels=1, lease=lease)
+    if not rows:
+        return {}
+    porter.tickets.work(Lane.FETCH)  # there may be more, and other threads may be idle
+    row = rows[0]
+    try:
+        lane = _bring(porter, row)
+    except ImpastoError as error:
+        return _give_up(porter, row, error)
+    porter.tickets.work(lane)
+    return {"fetched": 1}
+
+
+def _bring(porter: Porter, row: Row[Any]) -> Lane:
+    content = porter.fetch(row.source)
+    limits = porter.settings.limits
+    asset = look_at(content, tenant_id=row.tenant_id, limits=limits)
+    parameters = Parameters.model_validate(row.parameters)
+    pixels = output_pixels(limits, parameters, asset.width, asset.height)
+    key = asset_key(row.tenant_id, asset.digest)
+    porter.storage.put(key, content, media_type=asset.media_type)
+    with porter.sessions.begin() as session:
+        intake.add_assets(session, [asset])
+        jobs.fetched(
+            session,
+            Held(row.id, row.attempt),
+            content_digest=asset.digest,
+            pixels=pixels,
+            key=_render_key(session, row, asset.digest, parameters),
+        )
+    return Lane.INTERACTIVE if row.campaign_id is None else Lane.CAMPAIGN
+
+
+def _render_key(session: Session, row: Row[Any], digest: str, parameters: Parameters) -> str:
+    version = session.scalars(
+        select(StyleVersion).where(StyleVersion.id == row.style_version_id)
+    ).one()
+    return render_key(
+        content=digest,
+        style=f"{version.slug}@{version.version}",
+        stylizer=version.stylizer_digest,
+        parameters=parameters,
+    )
+
+
+def _give_up(porter: Porter, row: Row[Any], error: ImpastoError) -> dict[str, int]:
+    held = Held(row.id, row.attempt)
+    with porter.sessions.begin() as session:
+        jobs.break_off(session, held, error, failures=row.failures, by=porter.worker)
+    if events.written(session):
+        porter.tickets.deliver()
+    return {"broken": 1}

@@ -1,0 +1,124 @@
+"""A ticket, start to finish: claim, fetch, decode, draw, encode, store, one transaction."""
+
+import logging
+from collections.abc import Callable
+from hashlib import sha256
+from time import perf_counter
+
+from app.db import jobs
+from app.db.intake import NewAsset
+from app.db.jobs import Held
+from app.db.models import AssetKind
+from app.domain.job import Lane
+from app.errors import ImpastoError, InvalidImage
+from app.storage import asset_key
+from workers.batcher import Item
+from workers.settlement import settle
+from workers.studio import Picture, Studio, Work
+
+log = logging.getLogger(__name__)
+
+
+def stylize(studio: Studio, lane: Lane) -> dict[str, int]:
+    """
+    Serve one ticket: a group of the lane, after whatever interactive work waits.
+
+    Answers with the number of jobs that ended each way, for operators to read in Flower.
+    """
+    if lane is Lane.SOLO:
+        with studio.gate.alone():
+            return _serve(studio, Lane.SOLO, limit=1)
+    with studio.gate.together():
+        first = {} if lane is Lane.INTERACTIVE else _serve(studio, Lane.INTERACTIVE)
+        then = _serve(studio, lane)
+    return {word: first.get(word, 0) + then.get(word, 0) for word in {**first, **then}}
+
+
+def _serve(studio: Studio, lane: Lane, limit: int | None = None) -> dict[str, int]:
+    limit = limit or studio.worker_settings.group
+    pixels = studio.pace.pixels(studio.worker_settings.group_seconds)
+    with studio.sessions.begin() as session:
+        lease = studio.worker_settings.lease_seconds
+        rows = jobs.claim(
+            session, lane, worker=studio.worker, limit=limit, pixels=pixels, lease=lease
+        )
+        studio.stylebook.learn(session, {row.style_version_id for row in rows})
+    if len(rows) == limit or sum(row.pixels for row in rows) >= pixels:
+        studio.tickets.work(lane)  # there may be more, and somebody may be idle
+    group = [Work(row, Held(row.id, row.attempt)) for row in rows]
+    if not group:
+        return {}
+    with studio.leases.hold([work.held for work in group]):
+        for work in group:
+            _stage(studio, work, _prepare)
+        for work in group:
+            _stage(studio, work, _complete)
+        return settle(studio, group)
+
+
+def _stage(studio: Studio, work: Work, step: Callable[[Studio, Work], None]) -> None:
+    """One step of one job; what breaks stays with the job, whatever it is."""
+    if work.error is not None or studio.leases.lost(work.held):
+        return
+    try:
+        step(studio, work)
+    except ImpastoError as error:
+        work.error = error
+    except Exception as error:
+        log.exception("job %s broke", work.held.id)
+        work.error = ImpastoError(f"{type(error).__name__} in the worker")
+
+
+def _prepare(studio: Studio, work: Work) -> None:
+    """Fetch and decode; then the batcher has it."""
+    start = perf_counter()
+    digest = work.row.content_digest
+    content = studio.storage.get(asset_key(work.row.tenant_id, digest))
+    if sha256(content).hexdigest() != digest:
+        raise InvalidImage("The stored picture no longer has the digest it was accepted under.")
+    fetched = perf_counter()
+    studio.leases.stage(work.held, "decode")
+    decoded = studio.decode(content, work.parameters.output.size)
+    work.alpha = decoded.alpha
+    work.timings |= {"fetch": fetched - start, "decode": perf_counter() - fetched}
+    studio.leases.stage(work.held, "draw")
+    item = Item(
+        pixels=decoded.pixels,
+        style=studio.stylebook.embedding(work.row.style_version_id),
+        strength=work.parameters.strength,
+        urgent=work.row.lane is not Lane.CAMPAIGN,
+    )
+    work.drawing = studio.draw(item)
+
+
+def _complete(studio: Studio, work: Work) -> None:
+    """Take the drawing, encode and store it."""
+    if work.drawing is None:
+        return
+    asked = perf_counter()
+    drawn = work.drawing.result(studio.worker_settings.patience_seconds)
+    studio.pace.measured(drawn)
+    ready = perf_counter()
+    studio.leases.stage(work.held, "encode")
+    output = work.parameters.output
+    content = studio.encode(drawn.pixels, work.alpha, output)
+    encoded = perf_counter()
+    height, width = drawn.pixels.shape[:2]
+    asset = NewAsset(
+        tenant_id=work.row.tenant_id,
+        digest=sha256(content).hexdigest(),
+        kind=AssetKind.OUTPUT,
+        media_type=output.format.media_type,
+        bytes=len(content),
+        width=width,
+        height=height,
+    )
+    key = asset_key(work.row.tenant_id, asset.digest)
+    studio.storage.put(key, content, media_type=asset.media_type)
+    work.picture = Picture(asset, drawn)
+    work.timings |= {
+        "wait": ready - asked,
+        "device": work.picture.device_ms / 1000,
+        "encode": encoded - ready,
+        "store": perf_counter() - encoded,
+    }

@@ -1,0 +1,75 @@
+"""What a group brought, written in one transaction: outcomes, assets, measurements, money."""
+
+import json
+import logging
+from collections.abc import Sequence
+from time import monotonic
+
+from sqlalchemy.exc import OperationalError
+
+from app.db import costs, events, intake, jobs, ledger
+from app.db.costs import NewInference
+from app.db.jobs import Success
+from app.settings import RateCard
+from workers.studio import Picture, Studio, Work
+
+log = logging.getLogger(__name__)
+
+
+def settle(studio: Studio, group: Sequence[Work]) -> dict[str, int]:
+    """
+    Write what became of the group, again if the database was away for a moment.
+
+    A COMMIT whose answer was lost is written twice: the second time the fence finds nothing
+    to do. After two leases the jobs are the sweep's, and the error is raised.
+    """
+    deadline = monotonic() + 2 * studio.worker_settings.lease_seconds
+    while True:
+        try:
+            return _write(studio, group)
+        except OperationalError as error:
+            if monotonic() > deadline:
+                raise
+            log.warning("the database is away, trying again: %s", error)
+            studio.leases.rest(1.0)
+
+
+def _write(studio: Studio, group: Sequence[Work]) -> dict[str, int]:
+    done = [(work, work.picture) for work in group if work.picture]
+    broken = [(work, work.error) for work in group if work.error]
+    with studio.sessions.begin() as session:
+        intake.add_assets(session, [picture.asset for _, picture in done])
+        successes = [_success(work, picture, studio.rate_card) for work, picture in done]
+        ended = jobs.succeed(session, successes, by=studio.worker)
+        measured = [_inference(studio, *pair) for pair in done if pair[0].held.id in ended]
+        costs.add(session, measured)
+        for work, error in broken:
+            failures = work.row.failures
+            jobs.break_off(session, work.held, error, failures=failures, by=studio.worker)
+    studio.announce([work.held.id for work in group])
+    if events.written(session):
+        studio.tickets.deliver()
+    return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
+
+
+def _success(work: Work, picture: Picture, card: RateCard) -> Success:
+    timings = {stage: round(1000 * seconds, 3) for stage, seconds in work.timings.items()}
+    return Success(
+        held=work.held,
+        output_digest=picture.asset.digest,
+        cost_micros=ledger.cost(card, picture.device_ms),
+        timings=json.dumps(timings),
+    )
+
+
+def _inference(studio: Studio, work: Work, picture: Picture) -> NewInference:
+    return NewInference(
+        job_id=work.held.id,
+        attempt=work.held.attempt,
+        device=studio.device,
+        engine=studio.engine,
+        stylizer_digest=studio.stylizer or "",
+        batch_size=picture.stylized.batch_size,
+        device_ms=picture.stylized.device_ms,
+        pixel_share=picture.stylized.pixel_share,
+    )

@@ -1,0 +1,77 @@
+"""What a stylizing worker owns, and one job on its way through it."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from app.db import Sessions
+from app.db.intake import NewAsset
+from app.db.jobs import Held
+from app.domain.parameters import Output, Parameters
+from app.errors import ImpastoError
+from app.queue import Tickets
+from app.settings import RateCard, WorkerSettings
+from app.storage import Storage
+from workers.batcher import Item, Stylized
+from workers.codec.child import Decoded
+from workers.gate import Gate
+from workers.leases import Leases
+from workers.pace import Pace
+from workers.stylebook import Stylebook
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What a stylizing worker owns; made once at its start, passed to every ticket."""
+
+    worker: str  #: names this process in leases and history
+    engine: str
+    device: str
+    stylizer: str | None  #: digest of its network; None serves every style (the null engine)
+    sessions: Sessions
+    storage: Storage
+    tickets: Tickets
+    announce: Callable[[Sequence[UUID]], None]  #: tells waiting requests that these jobs ended
+    decode: Callable[[bytes, int | None], Decoded]
+    draw: Callable[[Item], "Future[Stylized]"]
+    encode: Callable[[Any, Any, Output], bytes]
+    stylebook: Stylebook
+    leases: Leases
+    gate: Gate
+    pace: Pace
+    worker_settings: WorkerSettings
+    rate_card: RateCard
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished output: stored, and measured on its way."""
+
+    asset: NewAsset
+    stylized: Stylized
+
+    @property
+    def device_ms(self) -> float:
+        """This picture's part of its batch."""
+        return self.stylized.device_ms * self.stylized.pixel_share
+
+
+@dataclass
+class Work:
+    """One claimed job on its way through the stages."""
+
+    row: Row[Any]
+    held: Held
+    timings: dict[str, float] = field(default_factory=dict)
+    alpha: Any = None
+    drawing: "Future[Stylized] | None" = None
+    picture: Picture | None = None
+    error: ImpastoError | None = None
+
+    @property
+    def parameters(self) -> Parameters:
+        return Parameters.model_validate(self.row.parameters)

@@ -1,0 +1,29 @@
+"""Repairs what a lost ticket or a dead worker left; nothing depends on a message surviving."""
+
+from collections.abc import Callable
+
+from app.db import Sessions, deliveries, events, jobs
+from app.db.queue import waiting_lanes
+from app.domain.job import Lane
+from app.queue import QueueName, Tickets
+
+
+def sweep(
+    sessions: Sessions, tickets: Tickets, waiting: Callable[[QueueName], int]
+) -> dict[str, int]:
+    """
+    Rescue expired leases, and wake workers for what waits without a ticket.
+
+    Any number may run at once: the rows decide. Answers with what it found, for Flower.
+    """
+    with sessions.begin() as session:
+        rescued = jobs.rescue(session)
+        lanes = waiting_lanes(session)
+        due = deliveries.any_due(session) or events.written(session)
+    for lane in lanes:
+        queue = QueueName.IO if lane is Lane.FETCH else QueueName.STYLIZE
+        if waiting(queue) == 0:  # tickets that nobody has taken yet will find this work, too
+            tickets.work(lane)
+    if due:
+        tickets.deliver()
+    return {"rescued": rescued, "lanes": len(lanes), "deliveries": int(due)}
