@@ -17,7 +17,7 @@ from redis import Redis
 from sqlalchemy import create_engine, make_url
 
 from app.db import Sessions, open_database
-from app.db.models import Base
+from app.db.migrations import upgrade
 from app.stack.postgres import EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
 
@@ -55,9 +55,7 @@ def empty_redis_url(redis_url: str) -> str:
 def template(postgres: str) -> Iterator[str]:
     """The name of a migrated database that tests get copies of."""
     with new_database(postgres) as url:
-        engine = create_engine(url)
-        Base.metadata.create_all(engine)
-        engine.dispose()
+        upgrade(url)
         yield str(make_url(url).database)
 
 

@@ -59,5 +59,5 @@ class StyleVersion(Base):
     __table_args__ = (
         UniqueConstraint("slug", "version", "stylizer_digest"),
         CheckConstraint("version > 0", name="version_positive"),
-        CheckConstraint("length(embedding) % 4 = 0", name="embedding_float32"),
+        CheckConstraint("mod(length(embedding), 4) = 0", name="embedding_float32"),
     )
