@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from app.stack import kept
 from app.stack.children import Child, Running, end_orphans
@@ -84,7 +86,8 @@ class EmbeddedRedis:
     def _is_ready(self) -> bool:
         """False also while it reads its log of operations."""
         try:
-            with Redis.from_url(self.url) as client:
+            # Its own retries would sleep for seconds; whoever waits asks again anyway.
+            with Redis.from_url(self.url, retry=Retry(NoBackoff(), 0)) as client:
                 return bool(client.ping())
         except RedisError:
             return False
