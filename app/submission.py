@@ -22,7 +22,7 @@ from app.errors import ClientError, ImageTooLarge, InvalidImage, InvalidRequest,
 from app.queue import Tickets
 from app.settings import LimitSettings, Settings
 from app.sources import Source, Sources, look_at, name_of
-from app.storage import Storage, asset_key
+from app.storage import Blob, Storage, asset_key
 
 MAX_TICKETS = 16  #: claims woken by one campaign; each claim that finds more wakes another
 
@@ -61,7 +61,7 @@ def accept_picture(desk: Desk, tenant_id: UUID, options: JobOptions, content: by
     with desk.sessions.begin() as session:
         job = _interactive(desk, session, options, Source("body", asset))
         key = asset_key(tenant_id, asset.digest)
-        desk.storage.put(key, content, media_type=asset.media_type)
+        desk.storage.put(Blob(key, content, asset.media_type))
         intake.add_assets(session, [asset])
         _queue(desk, session, tenant_id, [job], hook)
     desk.tickets.work(job.lane)

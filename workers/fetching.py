@@ -16,7 +16,7 @@ from app.errors import ImpastoError
 from app.queue import Tickets
 from app.settings import Settings
 from app.sources import look_at
-from app.storage import Storage, asset_key
+from app.storage import Blob, Storage, asset_key
 from app.submission import output_pixels
 
 
@@ -57,7 +57,7 @@ def _bring(porter: Porter, row: Row[Any]) -> Lane:
     parameters = Parameters.model_validate(row.parameters)
     pixels = output_pixels(limits, parameters, asset.width, asset.height)
     key = asset_key(row.tenant_id, asset.digest)
-    porter.storage.put(key, content, media_type=asset.media_type)
+    porter.storage.put(Blob(key, content, asset.media_type))
     with porter.sessions.begin() as session:
         intake.add_assets(session, [asset])
         jobs.fetched(

@@ -92,7 +92,7 @@ def _prepare(studio: Studio, work: Work) -> None:
 
 
 def _complete(studio: Studio, work: Work) -> None:
-    """Take the drawing, encode and store it."""
+    """Take the drawing and encode it."""
     if work.drawing is None:
         return
     asked = perf_counter()
@@ -102,7 +102,6 @@ def _complete(studio: Studio, work: Work) -> None:
     studio.leases.stage(work.held, "encode")
     output = work.parameters.output
     content = studio.encode(drawn.pixels, work.alpha, output)
-    encoded = perf_counter()
     height, width = drawn.pixels.shape[:2]
     asset = NewAsset(
         tenant_id=work.row.tenant_id,
@@ -113,12 +112,9 @@ def _complete(studio: Studio, work: Work) -> None:
         width=width,
         height=height,
     )
-    key = asset_key(work.row.tenant_id, asset.digest)
-    studio.storage.put(key, content, media_type=asset.media_type)
-    work.picture = Picture(asset, drawn)
+    work.picture = Picture(asset, content, drawn)
     work.timings |= {
         "wait": ready - asked,
         "device": work.picture.device_ms / 1000,
-        "encode": encoded - ready,
-        "store": perf_counter() - encoded,
+        "encode": perf_counter() - ready,
     }

@@ -15,6 +15,7 @@ from app.bell import Bell
 from app.catalog import Catalog
 from app.db import open_database
 from app.domain.ids import new_id
+from app.domain.job import Lane
 from app.queue import CeleryTickets, QueueName, open_queue
 from app.settings import Settings
 from app.storage import open_storage
@@ -77,7 +78,7 @@ def worker_name(kind: str) -> str:
 
 
 @contextmanager
-def _studio(settings: Settings, celery: Celery) -> "Iterator[Callable[[Lane], dict[str, int]]]":
+def _studio(settings: Settings, celery: Celery) -> Iterator[Callable[[Lane], dict[str, int]]]:
     """Everything a stylizing worker owns, opened in order, warmed up, closed in reverse."""
     from workers.batcher import Batcher
     from workers.codec.encode import encode

@@ -15,7 +15,7 @@ from app.domain.parameters import Output, Parameters
 from app.errors import ImpastoError
 from app.queue import Tickets
 from app.settings import RateCard, WorkerSettings
-from app.storage import Storage
+from app.storage import Blob, Storage, asset_key
 from workers.batcher import Item, Stylized
 from workers.codec.child import Decoded
 from workers.gate import Gate
@@ -49,10 +49,17 @@ class Studio:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished output: stored, and measured on its way."""
+    """A finished output, measured on its way."""
 
     asset: NewAsset
+    content: bytes
     stylized: Stylized
+
+    @property
+    def blob(self) -> Blob:
+        """What to store."""
+        key = asset_key(self.asset.tenant_id, self.asset.digest)
+        return Blob(key, self.content, self.asset.media_type)
 
     @property
     def device_ms(self) -> float:

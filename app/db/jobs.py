@@ -225,7 +225,7 @@ def rescue(session: Session) -> int:
         lane=case((Job.lane == Lane.FETCH.value, Lane.FETCH.value), else_=Lane.SOLO.value),
         crashes=Job.crashes + case((alone, 1), else_=0),
         # Behind the others that died with it, and the further the oftener it did.
-        available_at=func.now() + timedelta(seconds=1) * Job.crashes,
+        available_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, Job.crashes),
     )
     return len(quarantined) + len(rescued)
 

@@ -15,7 +15,7 @@ _CLOSE = text("""
     FROM ledger WHERE job_id = ANY(:ids) AND kind = 'reserve'
     UNION ALL
     SELECT tenant_id, campaign_id, job_id, 'settle', cost, rate_card
-    FROM ledger JOIN unnest(:ids, :costs) AS done (id, cost) ON id = job_id
+    FROM ledger JOIN unnest(:ids, :costs) AS done (job, cost) ON job = job_id
     WHERE kind = 'reserve' AND cost IS NOT NULL
 """).bindparams(
     bindparam("ids", type_=ARRAY(Uuid)),
