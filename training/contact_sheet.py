@@ -1,5 +1,6 @@
 """A grid of photographs and styles on one page, because losses do not show a woven sky."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from training.data import as_float
+from training.checkpoint import load
+from training.data import as_float, list_pictures, read_picture
 from training.model import StyleTable, Stylizer
 
 
@@ -30,9 +32,14 @@ def tile(pictures: Sequence[Sequence[Tensor]]) -> Image.Image:
 
 
 def save_sheet(
-    path: Path, photos: Sequence[Tensor], stylizer: Stylizer, table: StyleTable, side: int = 256
+    path: Path,
+    photos: Sequence[Tensor],
+    stylizer: Stylizer,
+    table: StyleTable,
+    side: int = 256,
+    quality: int = 90,
 ) -> None:
-    """One row per photograph (its middle): the content, then every style."""
+    """One row per photograph (its middle, uint8 [3,H,W]): the content, then every style."""
     device = table.rest.device
     rows = []
     for photo in photos:
@@ -42,4 +49,25 @@ def save_sheet(
         content = F.interpolate(content, (side, side), mode="bilinear", align_corners=False)
         drawn = [stylize(content, stylizer, row[None])[0] for row in table.styles]
         rows.append([content[0], *drawn])
-    tile(rows).save(path, quality=90)
+    tile(rows).save(path, quality=quality)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training.contact_sheet", description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, required=True, help="folder of photographs")
+    parser.add_argument("--out", type=Path, required=True, help="a .jpg or .png file")
+    parser.add_argument("--side", type=int, default=384, help="short side to draw at, and tile")
+    parser.add_argument("--quality", type=int, default=90, help="of the JPEG")
+    parser.add_argument("--limit", type=int, default=4, help="photographs at most")
+    parser.add_argument("--threads", type=int, default=2)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    _, stylizer, table = load(chosen.checkpoint)
+    paths = list_pictures(chosen.photos)[: chosen.limit]
+    photos = [read_picture(path, chosen.side) for path in paths]
+    save_sheet(chosen.out, photos, stylizer, table, chosen.side, chosen.quality)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,23 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.config import Config
+from training.checkpoint import load
 from training.contact_sheet import stylize
 from training.data import as_float, list_pictures, read_picture
 from training.losses import Backbone, content_loss, gram_matrix, relative_error
-from training.model import StyleTable, Stylizer
 
 STYLE_LAYERS = 4  # relu1_1 to relu4_1, the yardstick that published networks were measured with
-
-
-def load(path: Path) -> tuple[Config, Stylizer, StyleTable]:
-    """The network and the styles of a checkpoint."""
-    saved = torch.load(path, weights_only=True, map_location="cpu")
-    config = Config.from_dict(saved["config"])
-    stylizer, table = Stylizer(config.shape), StyleTable(config.shape, len(config.styles))
-    stylizer.load_state_dict(saved["stylizer"])
-    table.load_state_dict(saved["table"])
-    return config, stylizer.eval(), table.eval()
 
 
 def grams_of(features: list[Tensor]) -> list[Tensor]:

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training import checkpoint as checkpoints
 from training.cards import model_card, style_card, training_record, write_json, write_style
-from training.evaluate import load
 from training.graph import IR_VERSION, OPSET, build
 from training.model import Stylizer, at_strength
 
@@ -84,8 +84,8 @@ def _distance(one: np.ndarray[Any, Any], two: np.ndarray[Any, Any]) -> np.ndarra
 
 def export(checkpoint: Path, styles: Path, catalog: Path, evaluation: dict[str, Any]) -> Path:
     """Write the stylizer's folder and the style cards; returns the folder."""
-    saved = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    config, stylizer, table = load(checkpoint)
+    saved = checkpoints.read(checkpoint)
+    config, stylizer, table = checkpoints.load(checkpoint)
     stylizer_id = f"{config.name}-{config.version}"
     folder = catalog / "stylizers" / stylizer_id
     model = build(stylizer, table.identity).SerializeToString(deterministic=True)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from training.checkpoint import read, save
 from training.config import Config, Stage
 from training.contact_sheet import save_sheet
 from training.data import Crops, DataError, as_float, read_photos, read_picture
@@ -170,12 +171,6 @@ def rate_share(stage: Stage, step: int) -> float:
     return rise * (0.505 + 0.495 * math.cos(math.pi * step / stage.steps))
 
 
-def save(path: Path, checkpoint: dict[str, Any]) -> None:
-    """Write beside and rename, so that a killed process leaves the last good checkpoint."""
-    torch.save(checkpoint, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
-
-
 def train(trainer: Trainer, out: Path, every: int, until: int | None = None) -> None:
     """Train to the last stage's end or step `until`; save and draw a sheet every `every` steps."""
     out.mkdir(parents=True, exist_ok=True)
@@ -226,7 +221,7 @@ def main() -> None:
     except DataError as error:
         sys.exit(f"error: {error}")
     if chosen.resume:
-        trainer.restore(torch.load(chosen.out / "checkpoint.pt", weights_only=True))
+        trainer.restore(read(chosen.out / "checkpoint.pt"))
     train(trainer, chosen.out, chosen.every)
 
 

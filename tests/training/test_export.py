@@ -15,11 +15,12 @@ pytest.importorskip("onnx", reason="the training extra is not installed")
 
 import onnxruntime
 
+from training.checkpoint import save
 from training.config import Config
 from training.export import LIMITS, Shipped, export, parity
 from training.graph import IR_VERSION, OPSET, build
 from training.model import StyleTable, Stylizer
-from training.train import Folders, Trainer, save
+from training.train import Folders, Trainer
 
 
 def session_of(network: Stylizer, table: StyleTable) -> Any:

@@ -9,6 +9,7 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 
 import torch
 
+from training.checkpoint import read
 from training.config import Config
 from training.data import Crops, DataError, list_pictures, read_photos, read_picture
 from training.train import Folders, Trainer, rate_share, train
@@ -23,7 +24,7 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     first = Trainer(config, folders, "cpu", bf16=False)
     train(first, tmp_path / "parts", every=10, until=4)
     second = Trainer(config, folders, "cpu", bf16=False)
-    second.restore(torch.load(tmp_path / "parts" / "checkpoint.pt", weights_only=True))
+    second.restore(read(tmp_path / "parts" / "checkpoint.pt"))
     assert second.step == 4
     train(second, tmp_path / "parts", every=10)
 
