@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from time import monotonic
 
 import httpcore2
@@ -54,14 +55,8 @@ class Egress:
         All of it, name look-up to last byte, ends after `seconds`. Raises `SourceForbidden` and
         `SourceUnreachable`, whose texts tell a caller nothing about the network behind us.
         """
-        parsed = check_url(url, allow_private=self._allow_private)
-        target = httpcore2.URL(
-            scheme=parsed.raw_scheme,
-            host=parsed.raw_host,
-            port=parsed.port,
-            target=parsed.raw_path,
-        )
-        named = [("Host", parsed.netloc.decode("ascii")), *headers.items()]
+        target, host = _target(url, self._allow_private)
+        named = [("Host", host), *headers.items()]
         limits = {"timeout": _until(seconds)}
         try:
             with self._pool.stream(
@@ -78,6 +73,18 @@ class Egress:
     def close(self) -> None:
         """Close the kept connections; requests under way fail."""
         self._pool.close()
+
+
+@lru_cache(1024)  # one campaign's events go to one receiver, thousands of times
+def _target(url: str, allow_private: bool) -> tuple[httpcore2.URL, str]:
+    parsed = check_url(url, allow_private=allow_private)
+    target = httpcore2.URL(
+        scheme=parsed.raw_scheme,
+        host=parsed.raw_host,
+        port=parsed.port,
+        target=parsed.raw_path,
+    )
+    return target, parsed.netloc.decode("ascii")
 
 
 def header(response: httpcore2.Response, name: bytes) -> str | None:

@@ -19,6 +19,8 @@ class LocalStorage:
         self.root = root.absolute()
 
     def put(self, *blobs: Blob) -> None:
+        if not blobs:
+            return
         try:
             for blob in blobs:
                 _replace(self._place(blob.key), blob.content)
@@ -42,6 +44,7 @@ class LocalStorage:
         return path
 
     def url(self, key: str, *, media_type: str, expires: int) -> str | None:
+        checked(key)
         return None
 
     def upload_url(
