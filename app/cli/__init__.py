@@ -1,0 +1,33 @@
+"""`impasto`: what people type. Every command is a few lines over the same functions."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from app.cli import demo, fleet, keys, webhooks, work
+from app.errors import ImpastoError
+
+cli = typer.Typer(
+    name="impasto",
+    help="Photographs in the look of a painting or a brand, in bulk.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+fleet.add(cli)
+work.add(cli)
+demo.add(cli)
+cli.add_typer(keys.commands, name="keys")
+cli.add_typer(webhooks.commands, name="webhooks")
+
+
+def main() -> None:
+    """Run a command; what we raise on purpose is a sentence and exit code 1."""
+    try:
+        cli()
+    except ImpastoError as error:
+        Console(stderr=True, highlight=False).print(
+            f"[bold red]impasto:[/] {error}", soft_wrap=True
+        )
+        sys.exit(1)

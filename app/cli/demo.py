@@ -1,0 +1,181 @@
+"""The whole product in one command: start everything, send pictures, look at what comes back."""
+
+import json
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import product
+from math import ceil
+from pathlib import Path
+from statistics import mean
+from time import monotonic
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.cli.work import bring, watch
+from app.client import Client, Sent
+from app.errors import BadRequest, Misconfigured
+from app.receiver import Receiver
+from app.sheet import Row, contact_sheet
+
+#: Photographs that scikit-image brings along and whose licences let anybody show them.
+PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png")
+PLAIN = "identity"  #: the style that gives the photograph back
+SIZE = 512
+WEBHOOK_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One photograph in one style: a job of the campaign."""
+
+    picture: Sent
+    style: str
+
+    @property
+    def custom_id(self) -> str:
+        return f"{self.picture.path.stem}-{self.style}"
+
+
+def add(cli: typer.Typer) -> None:
+    """The command of this module."""
+    cli.command()(demo)
+
+
+def demo(
+    pictures: Annotated[
+        list[Path] | None, typer.Argument(exists=True, dir_okay=False, help="Your own.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the sheet and the report go.")] = Path(
+        "var/demo"
+    ),
+    size: Annotated[int, typer.Option(min=64, help="Longest side of the outputs.")] = SIZE,
+    keep: Annotated[bool, typer.Option(help="Keep the data of earlier demos.")] = False,
+) -> None:
+    """Start the whole system, send photographs in every style through it, show what comes out."""
+    from app.stack.demo import running
+
+    console = Console(stderr=True)
+    paths = pictures or photographs()
+    with (
+        running(out / "stack", keep=keep) as (url, key),
+        Receiver() as receiver,
+        Client(url, key) as client,
+    ):
+        receiver.secret = client.get("/v1/webhook-secret")["secret"]
+        report = send(client, receiver, paths, out, size)
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    show(report, out, console)
+    sys.exit(0 if report["succeeded"] == report["jobs"] and report["webhook_verified"] else 1)
+
+
+def photographs() -> list[Path]:
+    """The default pictures. Raises `Misconfigured` where the `demo` extra is missing."""
+    found = find_spec("skimage")
+    if found is None or not found.submodule_search_locations:
+        raise Misconfigured(
+            "Name some pictures, or install the extra: pip install 'impasto[demo]'."
+        )
+    folder = Path(found.submodule_search_locations[0]) / "data"
+    return [folder / name for name in PHOTOGRAPHS]
+
+
+def send(
+    client: Client, receiver: Receiver, paths: list[Path], out: Path, size: int
+) -> dict[str, Any]:
+    """One campaign of every picture in every style; what there is to report of it."""
+    styles = [one["slug"] for one in client.get("/v1/styles")["data"] if one["slug"] != PLAIN]
+    uploaded = bring(client, paths, quiet=False)
+    if not uploaded:
+        raise BadRequest("Not one of these pictures was accepted.")
+    cells = [Cell(*pair) for pair in product(uploaded, styles)]
+    start = monotonic()
+    campaign = client.post("/v1/campaigns", request(cells, styles[0], size, receiver.url))
+    campaign = watch(client, campaign["id"], quiet=False)
+    wall = monotonic() - start
+    told = receiver.wait_for("campaign.completed", WEBHOOK_SECONDS)
+    items = {one["custom_id"]: one for one in client.pages(_items(campaign), limit=200)}
+    outputs = {
+        name: client.download(item["output"]["url"])
+        for name, item in items.items()
+        if item["status"] == "succeeded"
+    }
+    draw_sheet(cells, uploaded, styles, outputs, out / "contact-sheet.jpg")
+    return {
+        **numbers(campaign, list(items.values()), wall),
+        "webhook_verified": told is not None and told["data"]["campaign_id"] == campaign["id"],
+        "assets": [item["output"]["asset_id"] for item in items.values() if item["output"]],
+    }
+
+
+def request(cells: list[Cell], style: str, size: int, webhook: str) -> dict[str, Any]:
+    """The body of `POST /v1/campaigns`."""
+    return {
+        "name": "demo",
+        "style": style,
+        "output": {"size": size},
+        "webhook": {"url": webhook},
+        "items": [
+            {
+                "custom_id": cell.custom_id,
+                "input": {"upload_id": cell.picture.upload_id},
+                "style": cell.style,
+            }
+            for cell in cells
+        ],
+    }
+
+
+def numbers(campaign: dict[str, Any], items: list[dict[str, Any]], wall: float) -> dict[str, Any]:
+    """What the report and the table hold; latencies count from the acceptance."""
+    done = [item for item in items if item["status"] == "succeeded"]
+    latencies = sorted(item["latency_ms"] for item in done) or [0.0]
+    batches = [item["provenance"]["batch_size"] for item in done] or [0]
+    return {
+        "jobs": campaign["counts"]["total"],
+        "succeeded": campaign["counts"]["succeeded"],
+        "failed": campaign["counts"]["failed"],
+        "wall_s": round(wall, 3),
+        "images_per_s": round(len(done) / wall, 3),
+        "p50_ms": percentile(latencies, 50),
+        "p95_ms": percentile(latencies, 95),
+        "mean_batch": round(mean(batches), 2),
+        "cost_micros": campaign["cost"]["actual_micros"],
+    }
+
+
+def percentile(ordered: list[float], percent: int) -> float:
+    """The nearest-rank percentile of sorted numbers."""
+    return round(ordered[max(0, ceil(len(ordered) * percent / 100) - 1)], 1)
+
+
+def draw_sheet(
+    cells: list[Cell],
+    uploaded: list[Sent],
+    styles: list[str],
+    outputs: dict[str, bytes],
+    path: Path,
+) -> None:
+    """Photographs down, styles across."""
+    by_place = {(cell.picture, cell.style): outputs.get(cell.custom_id) for cell in cells}
+    rows = [Row([sent.path, *(by_place[sent, style] for style in styles)]) for sent in uploaded]
+    contact_sheet(["photograph", *styles], rows, path, side=256)
+
+
+def show(report: dict[str, Any], out: Path, console: Console) -> None:
+    """The table a person wants to see."""
+    table = Table(show_header=False, title="Impasto demo")
+    table.add_row("pictures", f"{report['succeeded']} of {report['jobs']}")
+    table.add_row("pictures a second", f"{report['images_per_s']:.2f}")
+    table.add_row("p50 / p95", f"{report['p50_ms']:.0f} / {report['p95_ms']:.0f} ms")
+    table.add_row("pictures a batch", f"{report['mean_batch']:.2f}")
+    table.add_row("cost", f"{report['cost_micros'] / 1e6:.6f}")
+    table.add_row("webhook", "verified" if report["webhook_verified"] else "[red]missing[/]")
+    console.print(table, f"[bold]{out / 'contact-sheet.jpg'}[/]", sep="\n")
+
+
+def _items(campaign: dict[str, Any]) -> str:
+    return f"/v1/campaigns/{campaign['id']}/items"

@@ -1,0 +1,90 @@
+"""Running the parts: all of them on this machine, or one at a time."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.settings import settings
+
+#: Engines live in another package, which this one may not import: its process becomes theirs.
+ELSEWHERE = {
+    "ignore_unknown_options": True,
+    "allow_extra_args": True,
+    "help_option_names": [],
+}
+
+
+def add(cli: typer.Typer) -> None:
+    """The commands of this module."""
+    cli.command()(up)
+    cli.command(context_settings=ELSEWHERE)(api)
+    for command in (worker, io, beat, stylize):
+        cli.command(context_settings=ELSEWHERE)(command)
+    cli.command()(migrate)
+    cli.command()(config)
+
+
+def up(
+    port: Annotated[int, typer.Option(help="Where the API listens, on 127.0.0.1.")] = 8000,
+    data: Annotated[Path, typer.Option(help="Everything it keeps.")] = Path("var/impasto"),
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Stylizing workers.")] = 1,
+    null_engine: Annotated[
+        bool, typer.Option("--null-engine", help="Draw nothing: measures everything else.")
+    ] = False,
+    flower: Annotated[bool, typer.Option(help="Flower, to watch the workers.")] = True,
+) -> None:
+    """Start the whole system on this machine; Ctrl-C drains and stops it."""
+    from app.stack import up as run
+
+    run(port=port, data=data, workers=workers, null_engine=null_engine, flower=flower)
+
+
+def api(context: typer.Context) -> None:
+    """Serve the HTTP API."""
+    _become("app.api", *context.args)
+
+
+def worker(context: typer.Context) -> None:
+    """Stylize on one device: `--device 0`."""
+    _become("workers", "worker", *context.args)
+
+
+def io(context: typer.Context) -> None:
+    """Fetch pictures, deliver webhooks, sweep; `--beat` to also say when."""
+    _become("workers", "io", *context.args)
+
+
+def beat(context: typer.Context) -> None:
+    """Only say when to sweep, for fleets with many io workers."""
+    _become("workers", "beat", *context.args)
+
+
+def stylize(context: typer.Context) -> None:
+    """Stylize one picture here and now, without any service."""
+    _become("workers", "stylize", *context.args)
+
+
+def migrate() -> None:
+    """Bring the database to this version's schema, and the catalog into it."""
+    from app.catalog import Catalog, sync
+    from app.db import open_database
+    from app.db.migrations import upgrade
+
+    url = settings().database_url.get_secret_value()
+    upgrade(url)
+    with open_database(url).begin() as session:
+        sync(session, Catalog(settings().catalog))
+    typer.echo("The database is up to date.")
+
+
+def config() -> None:
+    """Show the settings a process would run with; secrets stay masked."""
+    typer.echo(settings().model_dump_json(indent=2))
+
+
+def _become(module: str, *arguments: str) -> None:
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own

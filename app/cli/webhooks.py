@@ -1,0 +1,21 @@
+"""Deliveries, by hand."""
+
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from app.db import deliveries, open_database
+from app.queue import CeleryTickets, open_queue
+from app.settings import settings
+
+commands = typer.Typer(no_args_is_help=True, help="Webhook deliveries.")
+
+
+@commands.command()
+def replay(event_id: Annotated[UUID, typer.Argument(help="The webhook-id header.")]) -> None:
+    """Send an event again, to everybody it was for."""
+    with open_database(settings().database_url.get_secret_value()).begin() as session:
+        amount = deliveries.replay(session, event_id)
+    CeleryTickets(open_queue(settings())).deliver()
+    typer.echo(f"{amount} on the way again.")

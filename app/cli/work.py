@@ -1,0 +1,160 @@
+"""Sending pictures and watching them, over HTTP, as anybody else would."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.client import Client, Sent
+from app.domain.parameters import OutputFormat
+from app.domain.requests import MAX_ITEMS
+from app.errors import BadRequest, ImpastoError
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+
+Url = Annotated[str, typer.Option(envvar="IMPASTO_PUBLIC_URL", help="The service.")]
+Key = Annotated[str, typer.Option(envvar="IMPASTO_API_KEY", help="Your API key.")]
+Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+LOCAL = "http://127.0.0.1:8000"
+
+
+def add(cli: typer.Typer) -> None:
+    """The commands of this module."""
+    for command in (submit, status, styles):
+        cli.command()(command)
+
+
+def submit(
+    directory: Annotated[Path, typer.Argument(exists=True, help="A folder, or one picture.")],
+    style: Annotated[str, typer.Option(help="`impasto styles` lists them.")],
+    key: Key,
+    url: Url = LOCAL,
+    name: Annotated[str, typer.Option(help="The campaign's name.")] = "",
+    strength: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
+    size: Annotated[int | None, typer.Option(min=32, help="Longest side in pixels.")] = None,
+    format: Annotated[OutputFormat, typer.Option(help="Of the outputs.")] = OutputFormat.JPEG,
+    out: Annotated[Path | None, typer.Option(help="Wait, and put the outputs here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Send every picture of a folder as one campaign, and watch it."""
+    paths = pictures(directory)
+    output = {"format": format.value, **({"size": size} if size else {})}
+    with Client(url, key) as client:
+        sent = bring(client, paths, quiet=as_json)
+        if not sent:
+            raise BadRequest("Not one of these pictures was accepted.")
+        body = {
+            "name": name or directory.resolve().name,
+            "style": style,
+            "strength": strength,
+            "output": output,
+            "items": [
+                {
+                    "custom_id": f"{number:04d}-{one.path.name}",
+                    "input": {"upload_id": one.upload_id},
+                }
+                for number, one in enumerate(sent)
+            ],
+        }
+        campaign = watch(client, client.post("/v1/campaigns", body)["id"], quiet=as_json)
+        if out is not None:
+            _download(client, campaign["id"], out)
+    _say(campaign, as_json=as_json)
+    sys.exit(0 if campaign["counts"]["succeeded"] == len(paths) else 1)
+
+
+def status(
+    campaign_id: str, key: Key, url: Url = LOCAL, as_json: Json = False, follow: bool = False
+) -> None:
+    """How a campaign is doing."""
+    with Client(url, key) as client:
+        if follow:
+            campaign = watch(client, campaign_id, quiet=as_json)
+        else:
+            campaign = client.get(f"/v1/campaigns/{campaign_id}")
+    _say(campaign, as_json=as_json)
+
+
+def styles(key: Key, url: Url = LOCAL, as_json: Json = False) -> None:
+    """The looks there are."""
+    with Client(url, key) as client:
+        known = client.get("/v1/styles")["data"]
+    if as_json:
+        typer.echo(json.dumps(known))
+        return
+    table = Table("style", "title", "licence")
+    for one in known:
+        table.add_row(one["name"], one["title"], one["licence"]["spdx"])
+    Console().print(table)
+
+
+def pictures(directory: Path) -> list[Path]:
+    """The pictures in a folder, by name. Raises `BadRequest` where there is none, or too many."""
+    found = [directory] if directory.is_file() else sorted(directory.iterdir())
+    paths = [path for path in found if path.suffix.lower() in PICTURES]
+    if not paths:
+        raise BadRequest(f"{directory} holds no JPEG, PNG or WebP picture.")
+    if len(paths) > MAX_ITEMS:
+        raise BadRequest(f"{directory} holds {len(paths)} pictures; a campaign takes {MAX_ITEMS}.")
+    return paths
+
+
+def bring(client: Client, paths: list[Path], *, quiet: bool) -> list[Sent]:
+    """Upload with a progress bar; refusals are told and left out."""
+    with _progress(quiet) as progress:
+        task = progress.add_task("uploading", total=len(paths))
+
+        def seen(path: Path, error: ImpastoError | None) -> None:
+            progress.advance(task)
+            if error is not None:
+                progress.console.print(f"{path.name}: {error}", style="yellow")
+
+        return client.upload_all(paths, seen)
+
+
+def watch(client: Client, campaign_id: str, *, quiet: bool) -> dict[str, Any]:
+    """Follow a campaign to its end with a progress bar."""
+    campaign: dict[str, Any] = {}
+    with _progress(quiet) as progress:
+        task = progress.add_task("stylizing")
+        for campaign in client.watch(campaign_id):
+            counts = campaign["counts"]
+            ended = counts["succeeded"] + counts["failed"] + counts["canceled"]
+            progress.update(task, total=counts["total"], completed=ended)
+    return campaign
+
+
+def _progress(quiet: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+    )
+
+
+def _download(client: Client, campaign_id: str, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    path = f"/v1/campaigns/{campaign_id}/items"
+    for item in client.pages(path, status="succeeded", limit=200):
+        suffix = OutputFormat(item["output"]["media_type"].removeprefix("image/")).value
+        name = Path(item["custom_id"]).stem
+        (out / f"{name}.{suffix}").write_bytes(client.download(item["output"]["url"]))
+
+
+def _say(campaign: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(campaign))
+        return
+    table = Table(show_header=False)
+    for word, number in campaign["counts"].items():
+        table.add_row(word, str(number))
+    table.add_row("cost", f"{campaign['cost']['actual_micros'] / 1e6:.6f}")
+    Console().print(f"{campaign['name']} [dim]{campaign['id']}[/]", table)
