@@ -42,7 +42,7 @@ class Supervisor:
             self._awaited.clear()
             if not self._roster.stopping:
                 self._roster.stop()
-            self._loop(lambda: not self._running)
+            self._loop(self._has_ended)
 
     def start(self, *children: Child) -> None:
         """
@@ -59,9 +59,19 @@ class Supervisor:
         if self._roster.stopping:
             raise KeyboardInterrupt
 
-    def watch(self) -> None:
-        """Restart what crashes until asked to stop and everything has ended."""
-        self._loop(lambda: self._roster.stopping and not self._running)
+    def watch(self, until: Callable[[], bool] | None = None) -> None:
+        """
+        Restart what crashes until asked to stop and everything has ended.
+
+        With `until`, only as long as that is false; what runs goes on running.
+        """
+        if until is None:
+            self._loop(self._has_ended)
+        else:
+            self._loop(lambda: self._has_ended() or until(), READY_POLL)
+
+    def _has_ended(self) -> bool:
+        return self._roster.stopping and not self._running
 
     def _all_are_ready(self) -> bool:
         if self._roster.stopping:

@@ -1,0 +1,125 @@
+"""Who lives on this machine: the processes of a whole Impasto, and what they are told."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+
+from app.settings import Settings
+from app.stack import kept
+from app.stack.children import Child
+
+#: Longer than `worker_soft_shutdown_timeout`: groups that were begun are finished.
+WORKER_GRACE = 40.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What an operator may choose."""
+
+    port: int = 8000
+    data: Path = Path("var/impasto")
+    workers: int = 1
+    null_engine: bool = False
+    flower: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)  #: for every process, on top
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Household:
+    """The children of a plan; `environment` is what makes them one system."""
+
+    def __init__(self, plan: Plan, given: Settings, database_url: str, broker_url: str) -> None:
+        self.plan = plan
+        self.data = plan.data.resolve()
+        self.logs = self.data / "logs"
+        self.run = self.data / "run"
+        for directory in (self.logs, self.run):
+            directory.mkdir(exist_ok=True)
+        self.environment = {
+            "DATABASE_URL": database_url,
+            "BROKER_URL": broker_url,
+            **dict(self._ours(given)),
+            **plan.environment,
+        }
+
+    @property
+    def flower_port(self) -> int:
+        return kept.port(self.data / "flower-port")
+
+    def children(self) -> Iterator[Child]:
+        """Everybody except the servers, who start first."""
+        yield self._api()
+        for device in range(self.plan.workers):
+            yield self._worker(f"worker-{device}", "worker", "--device", str(device))
+        yield self._worker("io", "io", "--beat")
+        if self.plan.flower:
+            yield self._flower()
+
+    def _ours(self, given: Settings) -> Iterator[tuple[str, str]]:
+        """Settings that were not given, as we need them here."""
+        if "public_url" not in given.model_fields_set:
+            yield "IMPASTO_PUBLIC_URL", self.plan.url
+        if "secret_key" not in given.model_fields_set:
+            yield "IMPASTO_SECRET_KEY", kept.secret(self.data / "secret-key")
+        if "storage" not in given.model_fields_set:
+            yield "IMPASTO_STORAGE__KIND", "local"
+            yield "IMPASTO_STORAGE__ROOT", str(self.data / "assets")
+        if self.plan.null_engine:
+            yield "IMPASTO_ENGINE__KIND", "null"
+        if self.plan.workers > 1 and given.engine.provider == "cpu" and not given.engine.threads:
+            threads = max(1, (os.cpu_count() or 1) // self.plan.workers)
+            yield "IMPASTO_ENGINE__THREADS", str(threads)
+
+    def _api(self) -> Child:
+        return Child(
+            name="api",
+            argv=[sys.executable, "-m", "app.api", "--port", str(self.plan.port)],
+            log=self.logs / "api.log",
+            env=self.environment,
+            ready=lambda: answers(self.plan.port, "/readyz"),
+            grace=15.0,
+        )
+
+    def _worker(self, name: str, *arguments: str) -> Child:
+        """Makes a file when it is warm."""
+        ready = self.run / f"{name}.ready"
+        return Child(
+            name=name,
+            argv=[sys.executable, "-m", "workers", *arguments, "--ready-file", str(ready)],
+            log=self.logs / f"{name}.log",
+            env=self.environment,
+            prepare=lambda: ready.unlink(missing_ok=True),
+            ready=ready.exists,
+            ready_seconds=120.0,
+            grace=WORKER_GRACE,
+        )
+
+    def _flower(self) -> Child:
+        """Told the broker by its environment: arguments are for everybody to see."""
+        options = [f"--port={self.flower_port}", "--address=127.0.0.1", "--read_only"]
+        return Child(
+            name="flower",
+            argv=[sys.executable, "-m", "celery", "flower", *options, "--max_tasks=5000"],
+            log=self.logs / "flower.log",
+            env=self.environment,
+            cwd=self.run,  # it reads a configuration file from where it is
+            grace=5.0,
+        )
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether a GET there is answered with 200."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,93 @@
+"""What can be known to be wrong before anything starts, said with what to do about it."""
+
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+
+from app.errors import Misconfigured
+from app.stack import kept
+
+FREE_BYTES = 200 * 2**20
+PORT_PATIENCE = 3.0  #: seconds a killed predecessor's API gets to leave its port
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Hold the data directory; the kernel lets go of it even when we are killed."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        lock = (data / "lock").open("a")
+    except OSError as error:
+        raise Misconfigured(
+            f"Cannot write to {data}: {error.strerror}. Make it writable, or name another directory"
+            " with --data."
+        ) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Misconfigured(
+                f"Another `impasto up` works on {data}. Use that one, or stop it, or name another"
+                " directory with --data."
+            ) from None
+        yield
+
+
+def check_disk(data: Path) -> None:
+    """Raises Misconfigured when the disk is as good as full."""
+    free = shutil.disk_usage(data).free
+    if free < FREE_BYTES:
+        raise Misconfigured(
+            f"Only {free // 2**20} MB are free for {data}, {FREE_BYTES // 2**20} MB are needed."
+            " Free some, or name a directory elsewhere with --data."
+        )
+
+
+def check_port(port: int) -> None:
+    """Raises Misconfigured when somebody listens there and stays."""
+    deadline = time.monotonic() + PORT_PATIENCE
+    while not kept.is_free(port):
+        if time.monotonic() > deadline:
+            raise Misconfigured(
+                f"Port {port} is taken by another program. Stop it, or choose another with --port."
+            )
+        time.sleep(0.05)
+
+
+def check_database(url: str) -> None:
+    """Raises Misconfigured when a database that was given does not let us in."""
+    engine = create_engine(url, connect_args={"connect_timeout": 5})
+    try:
+        engine.connect().close()
+    except OperationalError as error:
+        raise Misconfigured(
+            f"DATABASE_URL does not work: {str(error.orig).strip()}. Correct it, or unset it to use"
+            " a database of our own."
+        ) from error
+    finally:
+        engine.dispose()
+
+
+def check_broker(url: str) -> None:
+    """Raises Misconfigured when a broker that was given is no Redis or does not let us in."""
+    if urlsplit(url).scheme not in ("redis", "rediss"):
+        raise Misconfigured("BROKER_URL must start with redis:// or rediss://.")
+    once = Retry(NoBackoff(), 0)
+    try:
+        with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, retry=once) as client:
+            client.ping()
+    except RedisError as error:
+        raise Misconfigured(
+            f"BROKER_URL does not work: {error}. Correct it, or unset it to use a Redis of our own."
+        ) from error
