@@ -1,0 +1,41 @@
+"""The schema goes up and down again, also with work in it."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from app.db import jobs, open_database
+from app.db.migrations import downgrade, upgrade
+from app.db.models import Base
+from app.domain.job import Lane
+from tests.rows import new_campaign, new_ground
+
+
+def test_the_migrations_make_exactly_the_tables_we_declare(empty_database_url: str) -> None:
+    upgrade(empty_database_url)
+    engine = create_engine(empty_database_url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> None:
+    upgrade(empty_database_url)
+    sessions = open_database(empty_database_url)
+    with sessions.begin() as session:
+        ground = new_ground(session)
+        new_campaign(session, ground, 20, {"url": "http://a.test/", "events": ["job.canceled"]})
+        jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=5, pixels=10**9, lease=60)
+        session.execute(text("UPDATE jobs SET stage = 'draw' WHERE status = 'running'"))
+    sessions.kw["bind"].dispose()
+    downgrade(empty_database_url, "base")
+    engine = create_engine(empty_database_url)
+    assert inspect(engine).get_table_names() == ["alembic_version"]
+    upgrade(empty_database_url)
+    assert set(Base.metadata.tables) <= set(inspect(engine).get_table_names())
+    engine.dispose()
+
+
+def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
+    upgrade(empty_database_url)
+    upgrade(empty_database_url)

@@ -1,0 +1,110 @@
+"""The words and rules that need no machinery."""
+
+from uuid import UUID
+
+import pytest
+from pydantic import ValidationError
+
+from app.domain.ids import new_ids
+from app.domain.job import FINAL, TRANSITIONS, JobStatus, after_failure, backoff, sources
+from app.domain.parameters import Output, Parameters, render_key
+from app.domain.requests import CampaignRequest, JobRequest
+
+UPLOAD = {"upload_id": "01a20327-7718-7d3f-8a30-3ff1eb792c17"}
+
+
+def test_every_status_can_be_reached() -> None:
+    reachable = {target for targets in TRANSITIONS.values() for target in targets}
+    assert reachable | {JobStatus.QUEUED} == set(JobStatus)
+
+
+def test_final_statuses_lead_nowhere() -> None:
+    assert set(FINAL) == {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED}
+    assert all(not TRANSITIONS[status] for status in FINAL)
+
+
+def test_only_a_running_job_can_succeed() -> None:
+    assert sources(JobStatus.SUCCEEDED) == {JobStatus.RUNNING}
+
+
+def test_a_retryable_failure_is_retried_a_bounded_number_of_times() -> None:
+    outcomes = [after_failure(failures, retryable=True) for failures in range(1, 7)]
+    assert outcomes == [JobStatus.QUEUED] * 4 + [JobStatus.FAILED] * 2
+    assert after_failure(1, retryable=False) is JobStatus.FAILED
+
+
+def test_rests_double_up_to_a_minute() -> None:
+    assert [backoff(n) for n in (1, 2, 3, 7, 60)] == [1, 2, 4, 60, 60]
+
+
+def test_ids_sort_by_birth_within_a_millisecond() -> None:
+    ids = new_ids(5_000)
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)
+    assert {one.version for one in ids} == {7}
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(None, (900, 600)), (450, (450, 300)), (2000, (900, 600))]
+)
+def test_outputs_fit_the_asked_side_and_are_never_enlarged(
+    size: int | None, expected: tuple[int, int]
+) -> None:
+    assert Parameters(output=Output(size=size)).output_size(900, 600) == expected
+
+
+def test_the_render_key_changes_with_everything_that_changes_the_picture() -> None:
+    plain = {"content": "c", "style": "s@1", "stylizer": "m", "parameters": Parameters()}
+    keys = {
+        render_key(**plain),
+        render_key(**plain | {"content": "d"}),
+        render_key(**plain | {"style": "s@2"}),
+        render_key(**plain | {"stylizer": "n"}),
+        render_key(**plain | {"parameters": Parameters(strength=0.5)}),
+        render_key(**plain | {"parameters": Parameters(output=Output(quality=80))}),
+    }
+    assert len(keys) == 6
+    assert render_key(**plain) == render_key(**plain)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strength": 1.01},
+        {"strength": float("nan")},
+        {"style": ""},
+        {"style": "a\x00b"},
+        {"colour": "blue"},
+        {"input": {}},
+        {"input": UPLOAD | {"url": "https://a.test/b.jpg"}},
+        {"output": {"quality": 0}},
+        {"output": {"format": "gif"}},
+        {"metadata": {"a": "\ud800"}},
+        {"metadata": {"a": "x" * 5_000}},
+        {"metadata": {"a": float("inf")}},
+        {"webhook": {"url": "https://a.test", "events": ["job.exploded"]}},
+    ],
+)
+def test_a_request_with_anything_odd_is_refused(change: dict[str, object]) -> None:
+    fine = {"style": "great-wave", "input": UPLOAD}
+    JobRequest.model_validate(fine)
+    with pytest.raises(ValidationError):
+        JobRequest.model_validate(fine | change)
+
+
+def test_the_items_of_a_campaign_have_ids_of_their_own() -> None:
+    item = {"custom_id": "a", "input": UPLOAD}
+    with pytest.raises(ValidationError, match="twice"):
+        CampaignRequest.model_validate({"name": "n", "style": "s", "items": [item, item]})
+
+
+def test_an_items_own_strength_wins() -> None:
+    items = [
+        {"custom_id": "a", "input": UPLOAD},
+        {"custom_id": "b", "input": UPLOAD, "strength": 0.2},
+    ]
+    campaign = CampaignRequest.model_validate(
+        {"name": "n", "style": "s", "strength": 0.7, "items": items}
+    )
+    assert [campaign.parameters_of(item).strength for item in campaign.items] == [0.7, 0.2]
+    assert isinstance(campaign.items[0].input.upload_id, UUID)
