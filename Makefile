@@ -1,0 +1,61 @@
+# Impasto. `make` alone says what there is.
+
+# The first Python that is new enough; name another with `make PYTHON=/path/to/python …`.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && exit; \
+	done; echo python3)
+BIN := .venv/bin
+INSTALLED := .venv/installed
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up migrate test check format bench chaos lock clean
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) ## Start everything, stylize a few photographs, leave them in var/demo
+	@$(BIN)/impasto demo $(ARGS)
+
+up: $(INSTALLED) ## Start the whole system here; ARGS="--port 9000" and the like
+	@$(BIN)/impasto up $(ARGS)
+
+migrate: $(INSTALLED) ## Bring the database in DATABASE_URL to this version's schema
+	@$(BIN)/impasto migrate
+
+test: $(INSTALLED) ## Run the tests; ARGS="-k batcher" and the like
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(INSTALLED) ## Format, lint, types and layers: what must be clean before a commit
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(INSTALLED) ## Format, and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED) ## Measure speed and memory
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(INSTALLED) ## Kill, cut and stall everything, then count what was lost
+	@$(BIN)/python -m pytest tests/chaos $(ARGS)
+
+lock: ## Choose versions anew; needs uv
+	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \
+		--upgrade -o requirements.lock pyproject.toml
+
+clean: ## Remove what these commands installed and cached; var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
+		"Impasto needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; \
+		exit 1; }
+	@echo "Installing into .venv (once) ..."
+	@"$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
