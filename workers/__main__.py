@@ -1,12 +1,15 @@
 """`python -m workers`: the commands that carry an engine, or talk to the outside."""
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.errors import ImpastoError
+from app.domain.parameters import Output, OutputFormat, Parameters
+from app.errors import BadRequest, ImpastoError
 from app.settings import settings
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -46,6 +49,38 @@ def beat() -> None:
     from app.queue import open_queue
 
     open_queue(settings()).Beat(scheduler_cls="celery.beat:Scheduler", loglevel="WARNING").run()
+
+
+@commands.command()
+def stylize(
+    picture: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    style: Annotated[str, typer.Option(help="Such as great-wave.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The suffix picks the format.")],
+    strength: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
+    size: Annotated[int | None, typer.Option(min=32, help="Longest side in pixels.")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100)] = 90,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Stylize one picture here and now, without any service."""
+    from workers import local
+
+    output = Output(format=format_of(out), quality=quality, size=size)
+    parameters = Parameters(strength=strength, output=output)
+    made = local.stylize(settings(), picture, style, parameters, out)
+    if as_json:
+        typer.echo(json.dumps(asdict(made)))
+    else:
+        typer.echo(f"{out}: {made.width}x{made.height}, {made.engine_ms:.0f} ms in the engine")
+
+
+def format_of(path: Path) -> OutputFormat:
+    """The format a file's name asks for. Raises `BadRequest` for one we do not write."""
+    suffix = path.suffix.lower().lstrip(".")
+    try:
+        return OutputFormat("jpeg" if suffix == "jpg" else suffix)
+    except ValueError:
+        formats = ", ".join(f".{one.value}" for one in OutputFormat)
+        raise BadRequest(f"{path.name!r} should end in .jpg, {formats}.") from None
 
 
 def main() -> int:

@@ -109,7 +109,7 @@ def _studio(settings: Settings, celery: Celery) -> Iterator[Callable[[Lane], dic
                 storage=open_storage(settings.storage),
                 tickets=CeleryTickets(celery),
                 announce=Bell(settings.broker_url.get_secret_value()).ring,
-                decode=decoders.decode,
+                decode=lambda content, size: decoders.decode(content, size=size),
                 draw=batcher.submit,
                 encode=encode,
                 stylebook=Stylebook(engine.stylizer_digest),
