@@ -59,6 +59,7 @@ def held(orientation: int, format: str = "JPEG", size: tuple[int, int] = (64, 48
 def located(format: str = "JPEG") -> bytes:
     """A photograph that says where it was taken."""
     exif = Image.Exif()
+    exif[ORIENTATION] = 1  # with nothing but a directory of its own, Pillow counts it as empty
     exif.get_ifd(GPS)[1] = "N"
     exif.get_ifd(GPS)[2] = (52.0, 31.0, 12.0)
     return saved(photo(), format, exif=exif)

@@ -53,7 +53,7 @@ class DecodePool:
         """The processes that are up, for those who account for memory or kill to see."""
         return [child.pid for child in self._children if child.pid is not None]
 
-    def decode(self, content: bytes, *, size: int | None = None) -> Decoded:
+    def decode(self, content: bytes, size: int | None = None) -> Decoded:
         """
         Decode one picture, upright and in sRGB; `size` bounds its longest side in pixels.
 

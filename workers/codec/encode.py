@@ -1,0 +1,71 @@
+"""Writes finished pictures: pixels in, a file's bytes out, with nothing of the input's metadata."""
+
+import os
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+from app.domain.parameters import Output, OutputFormat
+
+
+def _srgb_profile() -> bytes:
+    """588 bytes, without the time of day: equal pictures are to be equal bytes."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile[:24] + bytes(12) + profile[36:]
+
+
+def _srgb_chunk() -> PngInfo:
+    """What PNG has instead of a profile: 13 bytes that say sRGB, perceptual."""
+    chunks = PngInfo()
+    chunks.add(b"sRGB", b"\0")
+    return chunks
+
+
+SRGB_PROFILE: Final = _srgb_profile()
+SRGB_CHUNK: Final = _srgb_chunk()
+FULL_CHROMA: Final = 90  #: JPEG quality from which colours keep every pixel
+
+
+def encode(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, output: Output) -> bytes:
+    """
+    One finished picture as a file, tagged sRGB.
+
+    `pixels` [H, W, 3], `alpha` [H, W] or None; JPEG has no alpha and gets white below it. Any
+    thread may call this. Whatever marks a file as ours goes into the bytes that come out here.
+    """
+    picture = Image.fromarray(pixels)
+    if alpha is not None:
+        picture = _with_alpha(picture, Image.fromarray(alpha), output.format)
+    # Only into a file with a descriptor does the JPEG encoder write without holding the GIL.
+    with os.fdopen(os.memfd_create("output"), "w+b") as file:
+        picture.save(file, output.format.value, **_options(output))
+        file.seek(0)
+        return file.read()
+
+
+def _with_alpha(picture: Image.Image, alpha: Image.Image, format: OutputFormat) -> Image.Image:
+    if format is OutputFormat.JPEG:
+        return Image.composite(picture, Image.new("RGB", picture.size, "white"), alpha)
+    picture.putalpha(alpha)
+    return picture
+
+
+def _options(output: Output) -> dict[str, Any]:
+    """Chosen by measuring 512-pixel photographs on one core; milliseconds and kB beside each."""
+    match output.format:
+        case OutputFormat.JPEG:
+            # 0.7 ms, 81 kB at 90; progressive saves 7 % of the bytes for 6 times the time,
+            # optimised tables 3 % for 3 times.
+            subsampling = 0 if output.quality >= FULL_CHROMA else 2
+            options = {"quality": output.quality, "subsampling": subsampling}
+            return options | {"icc_profile": SRGB_PROFILE}
+        case OutputFormat.PNG:
+            # 12 ms, 326 kB; level 6 takes 32 ms and gains nothing on photographs.
+            return {"compress_level": 1, "pnginfo": SRGB_CHUNK}
+        case OutputFormat.WEBP:
+            # 9 ms, 60 kB at 90; method 4, the default, takes twice that for the same bytes.
+            options = {"quality": output.quality, "method": 2}
+            return options | {"icc_profile": SRGB_PROFILE}
