@@ -120,18 +120,18 @@ def _check_storage(given: Settings) -> None:
 
 def _fill(database_url: str, catalog: Catalog) -> None:
     upgrade(database_url)
-    with _session(database_url) as session:
+    with database_session(database_url) as session:
         sync(session, catalog)
 
 
 def _first_key(database_url: str) -> str | None:
     """Made last: a key made before a failed start would never be seen."""
-    with _session(database_url) as session:
+    with database_session(database_url) as session:
         return keys.first_key(session)
 
 
 @contextmanager
-def _session(database_url: str) -> Iterator[Session]:
+def database_session(database_url: str) -> Iterator[Session]:
     sessions = open_database(database_url, pool=1)
     try:
         with sessions.begin() as session:
