@@ -59,7 +59,7 @@ def _send(room: PostRoom, row: Row[Any]) -> bool:
     with room.sessions.begin() as session:
         if answer.delivered:
             deliveries.delivered(
-                session, row.id, status=answer.status or 200, excerpt=answer.excerpt
+                session, row.id, status=answer.status or 200, excerpt=answer.excerpt or ""
             )
         else:
             again = None

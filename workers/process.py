@@ -46,15 +46,18 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
     tickets = CeleryTickets(celery)
     sessions = open_database(settings.database_url.get_secret_value(), pool=IO_THREADS)
     hooks = settings.webhooks
-    sender = Sender(Egress(allow_private=hooks.allow_private), timeout=hooks.timeout)
+    out = Egress(allow_private=hooks.allow_private, connections=hooks.slots)
     room = PostRoom(
         sessions=sessions,
-        sender=sender,
+        sender=Sender(out, timeout=hooks.timeout),
         secret_key=settings.secret_key.get_secret_value(),
         slots=Semaphore(hooks.slots),
         hold=20 * hooks.timeout,
     )
-    fetcher = Fetcher(Egress(allow_private=settings.allow_private_sources), settings.limits)
+    fetcher = Fetcher(
+        Egress(allow_private=settings.allow_private_sources, connections=IO_THREADS),
+        settings.limits,
+    )
     porter = Porter(
         worker=worker_name("io"),
         settings=settings,

@@ -1,0 +1,250 @@
+"""What the io worker does: webhooks out, pictures in, repairs."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from threading import Semaphore
+from uuid import UUID
+
+import pytest
+from PIL import Image
+from sqlalchemy import select, text
+from standardwebhooks import Webhook
+
+from app.db import Sessions, intake, jobs
+from app.db.intake import NewJob
+from app.db.models import Delivery, DeliveryState, Job
+from app.domain.ids import new_id
+from app.domain.job import JobStatus, Lane
+from app.domain.parameters import Parameters
+from app.egress import Egress
+from app.fetch import Fetcher
+from app.settings import LimitSettings, LocalStorageSettings, Settings
+from app.signing import webhook_secret
+from app.storage import asset_key, open_storage
+from app.webhooks import Sender
+from tests.loopback import Loopback, Script, reply, serving
+from tests.rows import Ground, new_ground, new_jobs
+from tests.tickets import ListTickets
+from workers.delivery import PostRoom, deliver
+from workers.fetching import Porter, fetch
+from workers.sweep import sweep
+
+SECRET = "for tests only"
+
+
+@pytest.fixture
+def ground(sessions: Sessions) -> Ground:
+    with sessions.begin() as session:
+        return new_ground(session)
+
+
+def jpeg(width: int = 64, height: int = 48) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (width, height), (200, 30, 60)).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def egress() -> Iterator[Egress]:
+    with closing(Egress(allow_private=True, connections=1)) as way_out:
+        yield way_out
+
+
+class Post:
+    """A post room and a receiver that answers as told."""
+
+    def __init__(
+        self, sessions: Sessions, ground: Ground, receiver: Loopback, egress: Egress
+    ) -> None:
+        self.sessions, self.ground, self.receiver = sessions, ground, receiver
+        self.room = PostRoom(
+            sessions=sessions,
+            sender=Sender(egress, timeout=5),
+            secret_key=SECRET,
+            slots=Semaphore(1),
+            hold=60,
+        )
+
+    def end_a_job(self) -> UUID:
+        """Something happens that the receiver wants to know."""
+        hook = {"url": self.receiver.url, "events": ["job.canceled"]}
+        with self.sessions.begin() as session:
+            (job_id,) = new_jobs(session, self.ground, 1, webhook=hook)
+            jobs.cancel(session, self.ground.tenant_id, job_id)
+        return job_id
+
+    def delivery(self) -> Delivery:
+        with self.sessions() as session:
+            return session.scalars(select(Delivery)).one()
+
+
+@pytest.fixture
+def post(sessions: Sessions, ground: Ground, egress: Egress) -> Iterator[Callable[[Script], Post]]:
+    with ExitStack() as servers:
+        yield lambda script: Post(sessions, ground, servers.enter_context(serving(script)), egress)
+
+
+def test_a_webhook_arrives_signed_for_its_tenant(post: Callable[[Script], Post]) -> None:
+    room = post(lambda _: [reply(204)])
+    job_id = room.end_a_job()
+    assert deliver(room.room) == {"sent": 1, "delivered": 1}
+    (seen,) = room.receiver.received
+    secret = webhook_secret(SECRET, room.ground.tenant_id, 1)
+    event = Webhook(secret).verify(seen.body, seen.headers)
+    assert event["type"] == "job.canceled"
+    assert event["data"]["job_id"] == str(job_id)
+    assert room.delivery().state is DeliveryState.DELIVERED
+
+
+def test_what_was_delivered_is_not_sent_again(post: Callable[[Script], Post]) -> None:
+    room = post(lambda _: [reply(204)])
+    room.end_a_job()
+    deliver(room.room)
+    assert deliver(room.room) == {"sent": 0, "delivered": 0}
+    assert len(room.receiver.received) == 1
+
+
+def test_a_refused_webhook_is_due_again_later_under_the_same_id(
+    post: Callable[[Script], Post], sessions: Sessions
+) -> None:
+    answers = [reply(500, b"no\0pe"), reply(200)]
+    room = post(lambda _: [answers.pop(0)])
+    room.end_a_job()
+    assert deliver(room.room) == {"sent": 1, "delivered": 0}
+    waiting = room.delivery()
+    assert (waiting.state, waiting.attempts) == (DeliveryState.PENDING, 1)
+    assert waiting.response_status == 500
+    with sessions.begin() as session:
+        session.execute(text("UPDATE deliveries SET due_at = now()"))
+    deliver(room.room)
+    first, second = (seen.headers["webhook-id"] for seen in room.receiver.received)
+    assert first == second
+    assert room.delivery().state is DeliveryState.DELIVERED
+
+
+def test_a_receiver_that_is_gone_is_left_alone(post: Callable[[Script], Post]) -> None:
+    room = post(lambda _: [reply(410)])
+    room.end_a_job()
+    deliver(room.room)
+    assert room.delivery().state is DeliveryState.FAILED
+
+
+def test_the_tenth_refusal_is_the_last(post: Callable[[Script], Post], sessions: Sessions) -> None:
+    room = post(lambda _: [reply(500)])
+    room.end_a_job()
+    for _ in range(12):
+        deliver(room.room)
+        with sessions.begin() as session:
+            session.execute(text("UPDATE deliveries SET due_at = now() WHERE state = 'pending'"))
+    assert len(room.receiver.received) == 10
+    assert room.delivery().state is DeliveryState.FAILED
+
+
+def test_senders_leave_when_every_slot_is_taken(post: Callable[[Script], Post]) -> None:
+    room = post(lambda _: [reply(204)])
+    room.end_a_job()
+    with room.room.slots:
+        assert deliver(room.room) == {}
+    assert room.receiver.received == []
+
+
+@pytest.fixture
+def porter(sessions: Sessions, tmp_path: Path, egress: Egress) -> Porter:
+    settings = Settings(storage=LocalStorageSettings(root=tmp_path))
+    return Porter(
+        worker="io",
+        settings=settings,
+        sessions=sessions,
+        storage=open_storage(settings.storage),
+        tickets=ListTickets(),
+        fetch=Fetcher(egress, LimitSettings(fetch_seconds=2)).fetch,
+    )
+
+
+def queue_url(sessions: Sessions, ground: Ground, url: str) -> UUID:
+    job = NewJob(
+        id=new_id(),
+        lane=Lane.FETCH,
+        source=url,
+        style_version_id=ground.style_version_id,
+        parameters=Parameters().model_dump(mode="json"),
+    )
+    with sessions.begin() as session:
+        intake.add_jobs(
+            session,
+            [job],
+            tenant_id=ground.tenant_id,
+            campaign_id=None,
+            webhook=None,
+            rate_card="test",
+        )
+    return job.id
+
+
+def find(sessions: Sessions, job_id: UUID) -> Job:
+    with sessions() as session:
+        return session.get_one(Job, job_id)
+
+
+def test_a_picture_behind_a_url_is_stored_and_queued(
+    porter: Porter, sessions: Sessions, ground: Ground
+) -> None:
+    content = jpeg()
+    with serving(lambda _: [reply(200, content)]) as server:
+        job_id = queue_url(sessions, ground, f"{server.url}/a.jpg")
+        assert fetch(porter) == {"fetched": 1}
+    job = find(sessions, job_id)
+    assert (job.status, job.lane, job.pixels) == (JobStatus.QUEUED, Lane.INTERACTIVE, 64 * 48)
+    assert job.content_digest == sha256(content).hexdigest()
+    assert porter.storage.get(asset_key(ground.tenant_id, job.content_digest)) == content
+    assert isinstance(porter.tickets, ListTickets)
+    assert porter.tickets.lanes == [Lane.FETCH, Lane.INTERACTIVE]
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (reply(404), "source-unreachable"),
+        (reply(302, location="http://127.0.0.1/"), "source-forbidden"),
+        (reply(200, b"<html>"), "invalid-image"),
+        (reply(200, b""), "invalid-image"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", "body-too-large"),
+    ],
+)
+def test_a_url_without_a_picture_fails_its_job_with_a_code(
+    porter: Porter, sessions: Sessions, ground: Ground, answer: bytes, code: str
+) -> None:
+    with serving(lambda _: [answer]) as server:
+        job_id = queue_url(sessions, ground, f"{server.url}/a.jpg")
+        assert fetch(porter) == {"broken": 1}
+    job = find(sessions, job_id)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, code)
+
+
+def test_the_sweep_wakes_workers_once_for_work_without_a_ticket(
+    sessions: Sessions, ground: Ground
+) -> None:
+    tickets = ListTickets()
+    with sessions.begin() as session:
+        new_jobs(session, ground, 3)
+    sweep(sessions, tickets, tickets.waiting)
+    sweep(sessions, tickets, tickets.waiting)
+    assert tickets.lanes == [Lane.CAMPAIGN]
+
+
+def test_the_sweep_gives_back_what_a_dead_worker_held(sessions: Sessions, ground: Ground) -> None:
+    tickets = ListTickets()
+    with sessions.begin() as session:
+        new_jobs(session, ground, 2)
+        jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=9, pixels=10**9, lease=-1)
+    assert sweep(sessions, tickets, tickets.waiting)["rescued"] == 2
+    assert tickets.lanes == [Lane.SOLO]
+
+
+def test_an_idle_sweep_sends_nothing(sessions: Sessions) -> None:
+    tickets = ListTickets()
+    assert sweep(sessions, tickets, tickets.waiting) == {"rescued": 0, "lanes": 0, "deliveries": 0}
+    assert (tickets.lanes, tickets.deliveries) == ([], 0)
