@@ -1,0 +1,179 @@
+"""The ONNX Runtime engine: one class, the execution provider is an argument."""
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias, cast
+
+import numpy as np
+import onnxruntime as ort
+
+from app.errors import CatalogCorrupt, EngineUnavailable
+from workers.engines.base import Embeddings, Pictures, Strengths
+
+Provider: TypeAlias = Literal["cpu", "cuda", "tensorrt"]
+
+NAMES: Final[dict[Provider, str]] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+CONTRACT: Final = {
+    "content": "tensor(uint8)",
+    "style": "tensor(float)",
+    "strength": "tensor(float)",
+}
+WARM_UP: Final = (1, 64, 64, 3)
+
+
+class OrtEngine:
+    """
+    Owns one session of one stylizer on one device.
+
+    ONNX Runtime quietly serves from the CPU when a provider cannot start. A GPU worker that
+    does so is worse than one that does not boot: we ask for one provider and check the answer.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        digest: str,
+        *,
+        provider: Provider = "cpu",
+        device: int = 0,
+        threads: int = 0,
+    ) -> None:
+        """
+        Load `model` if its SHA-256 is `digest`; 0 `threads` means one per core we may use.
+
+        Raises `CatalogCorrupt` (not the file of the card) or `EngineUnavailable`.
+        """
+        self.name = f"onnxruntime-{provider}"
+        self.device = f"{'cpu' if provider == 'cpu' else 'cuda'}:{device}"
+        self.stylizer_digest: str | None = digest
+        content = _verified(model, digest)
+        self._session = _open(content, model, provider, device, threads)
+        self._embedding_size = _check_contract(self._session, model)
+
+    def stylize(
+        self,
+        content: Pictures,
+        style: Embeddings,
+        strength: Strengths,
+        *,
+        out: Pictures | None = None,
+    ) -> Pictures:
+        feeds = {"content": content, "style": style, "strength": strength}
+        if out is None:
+            return cast(Pictures, self._session.run(["stylized"], feeds)[0])
+        binding = self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_cpu_input(name, array)
+        binding.bind_output("stylized", "cpu", 0, out.dtype, out.shape, out.ctypes.data)
+        self._session.run_with_iobinding(binding)
+        return out
+
+    def warm_up(self) -> None:
+        blank = np.zeros(WARM_UP, np.uint8)
+        style = np.zeros((1, self._embedding_size), np.float32)
+        self.stylize(blank, style, np.ones(1, np.float32))
+
+    def close(self) -> None:
+        del self._session
+
+
+def _verified(model: Path, digest: str) -> bytes:
+    try:
+        content = model.read_bytes()
+    except OSError as error:
+        raise EngineUnavailable(f"the model cannot be read: {error}") from error
+    found = sha256(content).hexdigest()
+    if found != digest:
+        raise CatalogCorrupt(
+            f"{model} has digest {found[:12]}..., but its card says {digest[:12]}...; "
+            "one of the two files belongs to another release."
+        )
+    return content
+
+
+def _open(
+    content: bytes, model: Path, provider: Provider, device: int, threads: int
+) -> ort.InferenceSession:
+    wanted = NAMES[provider]
+    built = ort.get_available_providers()
+    if wanted not in built:
+        raise EngineUnavailable(
+            f"this build of ONNX Runtime has no {wanted}, only {', '.join(built)}; "
+            "install the worker-gpu extra, or set IMPASTO_ENGINE__PROVIDER=cpu."
+        )
+    try:
+        session = ort.InferenceSession(
+            content,  # bytes have no folder, so no initializer can point at another file
+            _session_options(provider, threads),
+            providers=[(wanted, _provider_options(provider, device))],
+            enable_fallback=0,
+        )
+    except Exception as error:  # the runtime's exceptions share no base of their own
+        raise EngineUnavailable(f"{model} does not load on {wanted}: {error}") from error
+    granted = session.get_providers()[0]
+    if granted != wanted:
+        raise EngineUnavailable(f"asked for {wanted}, ONNX Runtime granted {granted}")
+    return session
+
+
+def _session_options(provider: Provider, threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    on_cpu = provider == "cpu"
+    # Counted here: the runtime's own count ignores that we may be pinned to fewer cores.
+    cores = threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = cores if on_cpu else 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL  # the graph is one chain
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Waiting threads would spin on the cores that decode and encode: a 512-pixel picture took
+    # 344 ms with spinning and 178 ms without on two cores that others use as well.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Without the arena every activation is mapped and zeroed anew, a fifth more CPU time.
+    options.enable_cpu_mem_arena = True
+    # Plans are kept for every shape ever seen; they gained nothing and cost memory.
+    options.enable_mem_pattern = False
+    if not on_cpu:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        # Weights outside the arena, so that it can shrink to nothing.
+        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+    return options
+
+
+def _provider_options(provider: Provider, device: int) -> dict[str, Any]:
+    """The GPU settings follow the runtime's documents and issues; we have not run them yet."""
+    match provider:
+        case "cpu":
+            return {}
+        case "cuda":
+            return {
+                "device_id": device,
+                # Any shape may follow any other: searching anew for each takes 140 ms a call.
+                "cudnn_conv_algo_search": "HEURISTIC",
+                "cudnn_conv_use_max_workspace": "1",
+                # Asking for exactly what a shape needs fragments when shapes vary.
+                "arena_extend_strategy": "kNextPowerOfTwo",
+                "do_copy_in_default_stream": "1",
+                "use_tf32": "1",
+            }
+        case "tensorrt":
+            # Engines are built per shape on first use; caching them on disk needs a key of
+            # model, card and driver, and comes with the first fleet that wants it.
+            return {"device_id": device, "trt_fp16_enable": False}
+
+
+def _check_contract(session: ort.InferenceSession, model: Path) -> int:
+    """The size of the style embedding, if the graph is one of ours."""
+    inputs = {each.name: each for each in session.get_inputs()}
+    outputs = {each.name: each.type for each in session.get_outputs()}
+    types = {name: each.type for name, each in inputs.items()}
+    if types != CONTRACT or outputs != {"stylized": "tensor(uint8)"}:
+        raise CatalogCorrupt(f"{model} takes {types} and gives {outputs}; a stylizer does not.")
+    size = inputs["style"].shape[1]
+    if not isinstance(size, int):
+        raise CatalogCorrupt(f"{model} does not say how long a style is.")
+    return size
