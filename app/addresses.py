@@ -52,6 +52,8 @@ NEVER: Final = _table(
 PUBLIC_IPV6: Final = IPv6Network("2000::/3")
 ISATAP: Final = (0x0000_5EFE, 0x0200_5EFE)  # the middle of ISATAP's last 64 bits, then an IPv4
 
+LONGEST_URL: Final = 8192  # presigned ones are long
+
 
 def forbidden(address: Address, *, allow_private: bool = False) -> str | None:
     """Why we do not open `address`, or None if we do."""
@@ -80,6 +82,8 @@ def check_url(url: str, *, allow_private: bool) -> URL:
 
     The parser is the sender's own, so that both see the same host. Raises `SourceForbidden`.
     """
+    if len(url) > LONGEST_URL:
+        raise SourceForbidden(f"An address has at most {LONGEST_URL} characters.")
     try:
         parsed = URL(url)
     except InvalidURL:

@@ -39,6 +39,10 @@ class Storage(Protocol):
         """The bytes under `key`; raises `NotFound`."""
         ...
 
+    def head(self, key: str, amount: int) -> tuple[bytes, int]:
+        """The first `amount` bytes under `key`, and how many there are; raises `NotFound`."""
+        ...
+
     def url(self, key: str, *, media_type: str, expires: int) -> str | None:
         """Where a client gets the bytes for `expires` seconds; None: from the API, by path."""
         ...

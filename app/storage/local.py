@@ -36,6 +36,15 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
 
+    def head(self, key: str, amount: int) -> tuple[bytes, int]:
+        try:
+            with self._place(key).open("rb") as file:
+                return file.read(amount), os.fstat(file.fileno()).st_size
+        except _ABSENT:
+            raise NotFound("There is no such asset.") from None
+        except OSError as error:
+            raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
+
     def path(self, key: str) -> Path:
         """The file under `key`, for the API to serve, ranges included; raises `NotFound`."""
         path = self._place(key)

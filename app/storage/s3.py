@@ -59,6 +59,20 @@ class S3Storage:
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key))
             return answer["Body"].read()
 
+    def head(self, key: str, amount: int) -> tuple[bytes, int]:
+        wanted = f"bytes=0-{amount - 1}"
+        with self._errors():
+            try:
+                answer = self._client.get_object(
+                    Bucket=self._bucket, Key=self._key(key), Range=wanted
+                )
+            except botocore.ClientError as error:
+                if _code(error) in ("InvalidRange", "416"):  # nothing is there to have a range
+                    return b"", 0
+                raise
+            # "bytes 0-99/1234"
+            return answer["Body"].read(), int(answer["ContentRange"].rpartition("/")[2])
+
     def url(self, key: str, *, media_type: str, expires: int) -> str | None:
         place = {"Bucket": self._bucket, "Key": self._key(key), "ResponseContentType": media_type}
         with self._errors():

@@ -141,6 +141,16 @@ def test_a_slow_host_meets_one_deadline_for_everything(start: bytes, piece: byte
         assert 0.4 < time.monotonic() - begun < 3
 
 
+def test_a_deadline_that_has_passed_is_not_started_on() -> None:
+    with serving(always(reply(body=PICTURE))) as host:
+        with (
+            closing(Egress(allow_private=True, connections=1)) as egress,
+            pytest.raises(SourceUnreachable, match="No full answer"),
+        ):
+            Fetcher(egress, LimitSettings(fetch_seconds=1e-9)).fetch(host.url)
+        assert host.connections == 0
+
+
 def test_a_handshake_that_never_comes_meets_the_deadline() -> None:
     with serving(lambda _: drip(b"", host.over)) as host:
         begun = time.monotonic()
