@@ -1,0 +1,268 @@
+"""The batcher's one thread, around engines that are slow, broken or lying."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
+from threading import Event, current_thread
+from time import monotonic
+
+import numpy as np
+import pytest
+
+from app.errors import EngineBusy, OutputInvalid
+from workers.batcher import Batcher, Item, Stylized
+from workers.engines.base import Embeddings, Engine, Pictures, Strengths
+from workers.engines.null import NullEngine
+
+SECONDS = 10.0  #: nothing here takes that long
+
+
+def item(shade: int, side: int = 32, *, urgent: bool = False) -> Item:
+    """A grey square that names its own style, so that mixing pictures up would show."""
+    pixels = np.full((side, side, 3), shade, np.uint8)
+    return Item(pixels, np.array([shade], np.float32), shade / 255, urgent)
+
+
+class Recorder(NullEngine):
+    """Inverts, and remembers the shades, styles and threads of every batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[list[int]] = []
+        self.threads: set[str] = set()
+        self.before: Callable[[list[int]], None] = lambda shades: None
+
+    def stylize(
+        self,
+        content: Pictures,
+        style: Embeddings,
+        strength: Strengths,
+        *,
+        out: Pictures | None = None,
+    ) -> Pictures:
+        shades = content[:, 0, 0, 0].tolist()
+        self.batches.append(shades)
+        self.threads.add(current_thread().name)
+        assert style.dtype == strength.dtype == np.float32
+        assert content.flags.c_contiguous
+        assert style.ravel().tolist() == shades
+        np.testing.assert_allclose(strength, np.array(shades) / 255, rtol=1e-6)
+        self.before(shades)
+        return 255 - content
+
+
+class Busy(Recorder):
+    """Stops inside its first call until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started, self.release = Event(), Event()
+        self.before = self._wait
+
+    def _wait(self, shades: list[int]) -> None:
+        self.started.set()
+        assert self.release.wait(SECONDS)
+
+
+@contextmanager
+def batcher(engine: Engine, **options: float) -> Iterator[Batcher]:
+    values = {"max_batch": 4, "max_batch_pixels": 2**20} | options
+    with Batcher(engine, **values) as running:  # type: ignore[arg-type]
+        yield running
+
+
+@contextmanager
+def occupied(**options: float) -> Iterator[tuple[Busy, Batcher]]:
+    """A batcher whose engine is busy with picture 0; it ends when the block ends."""
+    engine = Busy()
+    with batcher(engine, **options) as running:
+        running.submit(item(0))
+        assert engine.started.wait(SECONDS)
+        try:
+            yield engine, running
+        finally:
+            engine.release.set()
+
+
+def shade(future: "Future[Stylized]") -> int:
+    return int(future.result(SECONDS).pixels[0, 0, 0])
+
+
+def test_a_lone_picture_is_drawn_at_once() -> None:
+    engine = Recorder()
+    with batcher(engine) as running:
+        assert shade(running.submit(item(7))) == 248
+    assert engine.batches == [[7]]
+
+
+def test_pictures_pile_up_while_the_engine_is_busy() -> None:
+    with occupied() as (engine, running):
+        for number in range(1, 7):
+            running.submit(item(number))
+    assert engine.batches == [[0], [1, 2, 3, 4], [5, 6]]
+
+
+def test_styles_share_a_batch_and_shapes_do_not() -> None:
+    with occupied() as (engine, running):
+        for number in range(1, 5):
+            running.submit(item(number, 32 if number % 2 else 48))
+    assert engine.batches == [[0], [1, 3], [2, 4]]
+
+
+def test_somebody_who_waits_is_served_first() -> None:
+    with occupied() as (engine, running):
+        for number in (1, 2, 3):
+            running.submit(item(number, urgent=number == 3))
+    assert engine.batches == [[0], [3], [1, 2]]
+
+
+def test_an_answer_says_what_it_cost() -> None:
+    with occupied() as (engine, running):
+        futures = [running.submit(item(number)) for number in (1, 2, 3, 4)]
+        engine.release.set()
+        answers = [future.result(SECONDS) for future in futures]
+    assert {answer.batch_size for answer in answers} == {4}
+    assert sum(answer.pixel_share for answer in answers) == pytest.approx(1)
+    assert len({answer.device_ms for answer in answers}) == 1
+
+
+def test_device_time_is_the_engines_own() -> None:
+    with batcher(NullEngine(device_ms=30)) as running:
+        assert 30 <= running.submit(item(1)).result(SECONDS).device_ms < 3000
+
+
+def test_pictures_of_one_batch_do_not_share_memory_with_the_next() -> None:
+    with occupied() as (engine, running):
+        futures = [running.submit(item(number)) for number in range(1, 9)]
+        engine.release.set()
+    assert [shade(future) for future in futures] == [255 - number for number in range(1, 9)]
+
+
+def test_only_one_thread_calls_the_engine_whoever_submits() -> None:
+    engine = Recorder()
+    with batcher(engine) as running, ThreadPoolExecutor(8) as threads:
+        futures = list(threads.map(lambda number: running.submit(item(number)), range(200)))
+        assert [shade(future) for future in futures] == [255 - number for number in range(200)]
+    assert engine.threads == {"batcher"}
+    assert sorted(chain.from_iterable(engine.batches)) == list(range(200))
+
+
+def test_only_the_guilty_picture_of_a_batch_fails() -> None:
+    def choke(shades: list[int]) -> None:
+        if 3 in shades:
+            raise RuntimeError("out of memory")
+
+    with occupied() as (engine, running):
+        futures = {number: running.submit(item(number)) for number in (1, 2, 3, 4)}
+        engine.before = choke
+    assert [shade(futures[number]) for number in (1, 2, 4)] == [254, 253, 251]
+    with pytest.raises(OutputInvalid, match="the engine failed: out of memory") as failure:
+        futures[3].result(SECONDS)
+    assert isinstance(failure.value.__cause__, RuntimeError)
+    assert engine.batches == [[0], [1, 2, 3, 4], [1], [2], [3], [4]]
+
+
+def test_the_engine_goes_on_after_a_failure() -> None:
+    engine = Recorder()
+    with batcher(engine) as running:
+        engine.before = lambda shades: (_ for _ in ()).throw(ValueError("broken"))
+        with pytest.raises(OutputInvalid, match="broken"):
+            running.submit(item(1)).result(SECONDS)
+        engine.before = lambda shades: None
+        assert shade(running.submit(item(2))) == 253
+
+
+class Liar(NullEngine):
+    """Draws something else than what was asked for."""
+
+    def __init__(self, lie: Callable[[Pictures], Pictures]) -> None:
+        super().__init__()
+        self._lie = lie
+
+    def stylize(
+        self,
+        content: Pictures,
+        style: Embeddings,
+        strength: Strengths,
+        *,
+        out: Pictures | None = None,
+    ) -> Pictures:
+        return self._lie(content)
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [
+        (lambda content: content[:-1], r"answered uint8 \[0, 32, 32, 3\]"),
+        (lambda content: content[:, ::2], r"answered uint8 \[1, 16, 32, 3\]"),
+        (lambda content: content / np.float32(2), r"answered float32 \[1, 32, 32, 3\]"),
+    ],
+    ids=["count", "size", "type"],
+)
+def test_an_answer_of_another_kind_is_no_picture(
+    lie: Callable[[Pictures], Pictures], said: str
+) -> None:
+    with batcher(Liar(lie)) as running, pytest.raises(OutputInvalid, match=said):
+        running.submit(item(1)).result(SECONDS)
+
+
+def test_a_cancelled_picture_is_not_drawn() -> None:
+    with occupied() as (engine, running):
+        kept, dropped = running.submit(item(1)), running.submit(item(2))
+        assert dropped.cancel()
+    assert shade(kept) == 254
+    assert engine.batches == [[0], [1]]
+
+
+def test_a_full_batcher_makes_its_callers_wait_then_refuses() -> None:
+    with occupied(capacity=2) as (_, running):
+        running.submit(item(1))
+        running.submit(item(2))
+        start = monotonic()
+        with pytest.raises(EngineBusy, match="no more pictures for now"):
+            running.submit(item(3), timeout=0.05)
+        assert monotonic() - start >= 0.05
+
+
+def test_a_caller_who_waits_gets_in_when_there_is_room() -> None:
+    with occupied(capacity=1) as (engine, running), ThreadPoolExecutor(1) as threads:
+        running.submit(item(1))
+        late = threads.submit(running.submit, item(2), timeout=SECONDS)
+        engine.release.set()
+        assert shade(late.result(SECONDS)) == 253
+
+
+def test_closing_draws_what_was_accepted_and_refuses_the_rest() -> None:
+    with occupied() as (engine, running):
+        futures = [running.submit(item(number)) for number in range(1, 10)]
+        engine.release.set()
+    assert [shade(future) for future in futures] == [255 - number for number in range(1, 10)]
+    with pytest.raises(EngineBusy):
+        running.submit(item(99))
+
+
+def test_a_caller_who_waits_is_refused_when_the_batcher_closes() -> None:
+    with occupied(capacity=1) as (engine, running), ThreadPoolExecutor(2) as threads:
+        running.submit(item(1))
+        late = threads.submit(running.submit, item(2), timeout=SECONDS)
+        closing = threads.submit(running.__exit__, None, None, None)
+        with pytest.raises(EngineBusy):
+            late.result(SECONDS)
+        engine.release.set()
+        closing.result(SECONDS)
+
+
+def test_a_call_that_outlasts_our_patience_shows() -> None:
+    with occupied(patience=5.0) as (engine, running):
+        assert not running.stalled(monotonic())
+        assert running.stalled(monotonic() + 6)
+        engine.release.set()
+    assert not running.stalled(monotonic() + 6)
+
+
+def test_a_picture_larger_than_the_budget_is_drawn_alone() -> None:
+    with occupied(max_batch_pixels=32 * 32) as (engine, running):
+        running.submit(item(1, side=64))
+        running.submit(item(2, side=64))
+    assert engine.batches == [[0], [1], [2]]
