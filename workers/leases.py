@@ -1,7 +1,8 @@
 """What this worker holds: renewed while it works, dropped when somebody else took it."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
 from uuid import UUID
@@ -16,14 +17,23 @@ log = logging.getLogger(__name__)
 
 class Leases:
     """
-    One thread renews every lease of the process in one statement.
+    One thread renews every lease of the process in one statement, and ends the process when it
+    is no longer `alive`.
 
     A job that is missing from the answer was rescued or canceled: `lost` says so, and its
     holder may stop. It may also go on, for the fence refuses its answer.
     """
 
-    def __init__(self, sessions: Sessions, *, seconds: float, every: float) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        *,
+        seconds: float,
+        every: float,
+        alive: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._sessions, self._seconds, self._every = sessions, seconds, every
+        self._alive = alive
         self._stages: dict[Held, str] = {}
         self._lost: set[Held] = set()
         self._lock = Lock()
@@ -86,6 +96,9 @@ class Leases:
 
     def _loop(self) -> None:
         while not self._closed.wait(self._every):
+            if not self._alive():
+                log.critical("the engine hangs; ending this process, its jobs will be rescued")
+                os._exit(os.EX_SOFTWARE)  # a call into a device cannot be taken back
             try:
                 self.renew()
             except SQLAlchemyError as error:  # the next renewal may come in time; if not, the

@@ -10,7 +10,7 @@ from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.db.models import AssetKind
 from app.domain.job import Lane
-from app.errors import ImpastoError, InvalidImage
+from app.errors import EngineBusy, ImpastoError, InvalidImage
 from app.storage import asset_key
 from workers.batcher import Item
 from workers.settlement import settle
@@ -96,7 +96,10 @@ def _complete(studio: Studio, work: Work) -> None:
     if work.drawing is None:
         return
     asked = perf_counter()
-    drawn = work.drawing.result(studio.worker_settings.patience_seconds)
+    try:
+        drawn = work.drawing.result(studio.worker_settings.patience_seconds)
+    except TimeoutError:
+        raise EngineBusy("The engine did not answer in time.") from None
     studio.pace.measured(drawn)
     ready = perf_counter()
     studio.leases.stage(work.held, "encode")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Semaphore
+from time import monotonic
 
 from celery import Celery, signals
 
@@ -98,9 +99,21 @@ def _studio(settings: Settings, celery: Celery) -> Iterator[Callable[[Lane], dic
     engine.warm_up()
     worker = settings.worker
     sessions = open_database(settings.database_url.get_secret_value(), pool=worker.tickets + 2)
-    leases = Leases(sessions, seconds=worker.lease_seconds, every=worker.heartbeat_seconds)
     decoders = DecodePool(worker.decoders, settings.limits)
-    with decoders, Batcher(engine) as batcher, leases:
+    batcher = Batcher(
+        engine,
+        max_batch=settings.engine.max_batch,
+        max_batch_pixels=settings.engine.max_batch_pixels,
+        capacity=worker.tickets * worker.group,
+        patience=worker.patience_seconds,
+    )
+    leases = Leases(
+        sessions,
+        seconds=worker.lease_seconds,
+        every=worker.heartbeat_seconds,
+        alive=lambda: not batcher.stalled(monotonic()),
+    )
+    with decoders, batcher, leases:
         yield partial(
             stylize,
             Studio(

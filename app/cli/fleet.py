@@ -37,7 +37,7 @@ def up(
     flower: Annotated[bool, typer.Option(help="Flower, to watch the workers.")] = True,
 ) -> None:
     """Start the whole system on this machine; Ctrl-C drains and stops it."""
-    from app.stack import up as run
+    from app.stack.up import up as run
 
     run(port=port, data=data, workers=workers, null_engine=null_engine, flower=flower)
 
