@@ -1,0 +1,268 @@
+"""A ticket, start to finish, with real parts: table, store, decoders, batcher, null engine."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import pytest
+from PIL import Image
+from sqlalchemy import select
+
+from app.db import Sessions, intake, jobs
+from app.db.intake import NewAsset, NewJob
+from app.db.models import AssetKind, Inference, Job
+from app.domain.ids import new_ids
+from app.domain.job import JobStatus, Lane
+from app.domain.parameters import Parameters
+from app.errors import StorageUnavailable
+from app.settings import LimitSettings, RateCard, WorkerSettings
+from app.storage import Blob, asset_key
+from app.storage.local import LocalStorage
+from tests.rows import Ground, new_ground
+from tests.tickets import ListTickets
+from workers.batcher import Batcher
+from workers.codec.encode import encode
+from workers.codec.pool import DecodePool
+from workers.engines.null import NullEngine
+from workers.gate import Gate
+from workers.leases import Leases
+from workers.pace import Pace
+from workers.pipeline import stylize
+from workers.studio import Studio
+from workers.stylebook import Stylebook
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[DecodePool]:
+    with DecodePool(1, LimitSettings()) as pool:
+        yield pool
+
+
+@pytest.fixture
+def announced() -> list[UUID]:
+    return []
+
+
+@pytest.fixture
+def studio(
+    sessions: Sessions, tmp_path: Path, decoders: DecodePool, announced: list[UUID]
+) -> Iterator[Studio]:
+    leases = Leases(sessions, seconds=60, every=60)
+    batcher = Batcher(NullEngine(), max_batch=8, max_batch_pixels=2**22, capacity=64)
+    with leases, batcher:
+        yield Studio(
+            worker="w",
+            engine="null",
+            device="cpu:0",
+            stylizer=None,
+            sessions=sessions,
+            storage=LocalStorage(tmp_path),
+            tickets=ListTickets(),
+            announce=announced.extend,
+            decode=lambda content, size: decoders.decode(content, size=size),
+            draw=batcher.submit,
+            encode=encode,
+            stylebook=Stylebook(None),
+            leases=leases,
+            gate=Gate(),
+            pace=Pace(),
+            worker_settings=WorkerSettings(group=8),
+            rate_card=RateCard(),
+        )
+
+
+@pytest.fixture
+def ground(sessions: Sessions) -> Ground:
+    with sessions.begin() as session:
+        return new_ground(session)
+
+
+def picture(shade: int, side: int = 64) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (side, side), (shade, 255 - shade, 90)).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+def queue(
+    studio: Studio, ground: Ground, contents: Sequence[bytes], lane: Lane = Lane.CAMPAIGN
+) -> list[UUID]:
+    """Accepted jobs for these bytes, whatever they are: what intake would have let through."""
+    assets = [
+        NewAsset(
+            ground.tenant_id,
+            sha256(content).hexdigest(),
+            AssetKind.CONTENT,
+            "image/jpeg",
+            len(content),
+            64,
+            64,
+        )
+        for content in contents
+    ]
+    keys = [asset_key(asset.tenant_id, asset.digest) for asset in assets]
+    blobs = zip(keys, contents, strict=True)
+    studio.storage.put(*(Blob(key, content, "image/jpeg") for key, content in blobs))
+    planned = [
+        NewJob(
+            id=job_id,
+            lane=lane,
+            source="body",
+            style_version_id=ground.style_version_id,
+            parameters=Parameters().model_dump(mode="json"),
+            content_digest=asset.digest,
+            pixels=4096,
+        )
+        for job_id, asset in zip(new_ids(len(assets)), assets, strict=True)
+    ]
+    with studio.sessions.begin() as session:
+        intake.add_assets(session, assets)
+        intake.add_jobs(
+            session,
+            planned,
+            tenant_id=ground.tenant_id,
+            campaign_id=None,
+            webhook=None,
+            rate_card="test",
+        )
+    return [job.id for job in planned]
+
+
+def find(studio: Studio, job_id: UUID) -> Job:
+    with studio.sessions() as session:
+        return session.get_one(Job, job_id)
+
+
+def tickets(studio: Studio) -> list[Lane]:
+    assert isinstance(studio.tickets, ListTickets)
+    return studio.tickets.lanes
+
+
+def test_a_group_is_drawn_stored_and_written_together(
+    studio: Studio, ground: Ground, announced: list[UUID]
+) -> None:
+    ids = queue(studio, ground, [picture(shade) for shade in range(5)])
+    assert stylize(studio, Lane.CAMPAIGN) == {"claimed": 5, "succeeded": 5, "broken": 0}
+    for job_id, shade in zip(ids, range(5), strict=True):
+        job = find(studio, job_id)
+        assert job.status is JobStatus.SUCCEEDED
+        assert job.output_digest is not None
+        stored = studio.storage.get(asset_key(ground.tenant_id, job.output_digest))
+        assert sha256(stored).hexdigest() == job.output_digest
+        drawn = np.asarray(Image.open(BytesIO(stored)), np.int16)
+        assert np.abs(drawn[..., 0] - shade).max() <= 8
+        assert job.timings is not None
+        assert set(job.timings) == {"fetch", "decode", "wait", "device", "encode", "store"}
+    assert announced == ids
+
+
+def test_the_shares_of_a_batch_add_up_to_one(studio: Studio, ground: Ground) -> None:
+    queue(studio, ground, [picture(shade) for shade in range(4)])
+    stylize(studio, Lane.CAMPAIGN)
+    with studio.sessions() as session:
+        measured = session.scalars(select(Inference)).all()
+    assert sum(one.pixel_share for one in measured) == pytest.approx(
+        sum(1 / one.batch_size for one in measured)
+    )
+    assert len(measured) == 4
+
+
+def test_a_bad_picture_fails_alone(studio: Studio, ground: Ground) -> None:
+    fine, cut, also_fine = queue(studio, ground, [picture(1), picture(2)[:400], picture(3)])
+    assert stylize(studio, Lane.CAMPAIGN) == {"claimed": 3, "succeeded": 2, "broken": 1}
+    assert find(studio, cut).error_code == "invalid-image"
+    assert {find(studio, job_id).status for job_id in (fine, also_fine)} == {JobStatus.SUCCEEDED}
+
+
+def test_a_full_claim_wakes_another_and_a_small_one_does_not(
+    studio: Studio, ground: Ground
+) -> None:
+    queue(studio, ground, [picture(shade) for shade in range(10)])
+    stylize(studio, Lane.CAMPAIGN)
+    assert tickets(studio) == [Lane.CAMPAIGN]
+    stylize(studio, Lane.CAMPAIGN)
+    assert tickets(studio) == [Lane.CAMPAIGN]
+
+
+def test_any_ticket_serves_interactive_work_first(studio: Studio, ground: Ground) -> None:
+    (bulk,) = queue(studio, ground, [picture(1)])
+    (urgent,) = queue(studio, ground, [picture(2)], Lane.INTERACTIVE)
+    stylize(studio, Lane.CAMPAIGN)
+    first, then = find(studio, urgent), find(studio, bulk)
+    assert first.finished_at is not None
+    assert then.started_at is not None
+    assert first.finished_at <= then.started_at
+
+
+def test_a_ticket_without_work_does_nothing(studio: Studio) -> None:
+    assert stylize(studio, Lane.CAMPAIGN) == {}
+    assert stylize(studio, Lane.SOLO) == {}
+
+
+def test_many_tickets_at_once_draw_every_picture_once(studio: Studio, ground: Ground) -> None:
+    ids = queue(studio, ground, [picture(shade) for shade in range(60)])
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: stylize(studio, Lane.CAMPAIGN), range(12)))
+    assert {find(studio, job_id).attempt for job_id in ids} == {1}
+    assert {find(studio, job_id).status for job_id in ids} == {JobStatus.SUCCEEDED}
+
+
+def test_a_suspect_is_served_alone(studio: Studio, ground: Ground) -> None:
+    queue(studio, ground, [picture(1), picture(2)])
+    with studio.sessions.begin() as session:
+        jobs.claim(session, Lane.CAMPAIGN, worker="dead", limit=9, pixels=10**9, lease=-1)
+        jobs.rescue(session)
+    assert stylize(studio, Lane.SOLO)["claimed"] == 1
+    assert tickets(studio) == [Lane.SOLO]
+
+
+def test_a_canceled_job_is_not_written(studio: Studio, ground: Ground) -> None:
+    (job_id,) = queue(studio, ground, [picture(1)])
+    canceling = replace(studio, encode=lambda *_: cancel_first(studio, ground, job_id))
+    assert stylize(canceling, Lane.CAMPAIGN)["succeeded"] == 0
+    assert find(studio, job_id).status is JobStatus.CANCELED
+
+
+def cancel_first(studio: Studio, ground: Ground, job_id: UUID) -> bytes:
+    with studio.sessions.begin() as session:
+        jobs.cancel(session, ground.tenant_id, job_id)
+    return picture(1)
+
+
+class AwayStorage(LocalStorage):
+    """A store that takes nothing for now."""
+
+    def put(self, *blobs: Blob) -> None:
+        raise StorageUnavailable("The store is away.")
+
+
+def test_a_store_that_is_away_gives_the_jobs_back(
+    studio: Studio, ground: Ground, tmp_path: Path
+) -> None:
+    (job_id,) = queue(studio, ground, [picture(1)])
+    away = replace(studio, storage=AwayStorage(tmp_path))
+    assert stylize(away, Lane.CAMPAIGN)["broken"] == 1
+    job = find(studio, job_id)
+    assert (job.status, job.failures) == (JobStatus.QUEUED, 1)
+
+
+def test_a_stored_picture_that_changed_is_not_drawn(
+    studio: Studio, ground: Ground, tmp_path: Path
+) -> None:
+    (job_id,) = queue(studio, ground, [picture(1)])
+    digest = find(studio, job_id).content_digest
+    assert digest is not None
+    (tmp_path / asset_key(ground.tenant_id, digest)).write_bytes(picture(9))
+    stylize(studio, Lane.CAMPAIGN)
+    assert find(studio, job_id).error_code == "invalid-image"
+
+
+def test_styles_of_another_stylizer_are_left_to_others(studio: Studio, ground: Ground) -> None:
+    (job_id,) = queue(studio, ground, [picture(1)])
+    elsewhere = replace(studio, stylebook=Stylebook("b" * 64))
+    assert stylize(elsewhere, Lane.CAMPAIGN)["broken"] == 1
+    assert find(studio, job_id).status is JobStatus.QUEUED
