@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final
 from uuid import UUID
 
@@ -50,17 +50,21 @@ class Listener:
                 await self._task
         await self._redis.aclose()
 
-    async def wait(self, job_id: UUID, seconds: float) -> None:
-        """Return when the bell rings for this job, or after so many seconds."""
+    @contextmanager
+    def hearing(self, job_id: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set when the bell rings for this job; look at the job after entering."""
         event, key = asyncio.Event(), str(job_id)
         self._waiting[key].add(event)
         try:
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(event.wait(), min(seconds, LOOK_AGAIN))
+            yield event
         finally:
             self._waiting[key].discard(event)
             if not self._waiting[key]:
                 del self._waiting[key]
+
+    async def check(self) -> None:
+        """Raise `RedisError` unless Redis answers."""
+        await self._redis.ping()
 
     async def _listen(self) -> None:
         while True:

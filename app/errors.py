@@ -6,9 +6,11 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + BadRequest               400 bad-request
     + Unauthorized             401 unauthorized
     + NotFound                 404 not-found
+    + MethodNotAllowed         405 method-not-allowed
     + Conflict                 409 conflict
       - IllegalTransition      409 illegal-transition
     + BodyTooLarge             413 body-too-large
+    + RangeNotSatisfiable      416 range-not-satisfiable
     + Unprocessable            422 unprocessable
       - InvalidRequest         422 invalid-request
       - InvalidImage           422 invalid-image
@@ -75,6 +77,14 @@ class NotFound(ClientError):
     title = "There is no such thing"
 
 
+class MethodNotAllowed(ClientError):
+    """The path is right, the verb is not; `Allow` says which are."""
+
+    status = 405
+    code = "method-not-allowed"
+    title = "That method is not for this path"
+
+
 class Conflict(ClientError):
     """The request is fine, the state of the thing forbids it."""
 
@@ -96,6 +106,14 @@ class BodyTooLarge(ClientError):
     status = 413
     code = "body-too-large"
     title = "The body is larger than the limit"
+
+
+class RangeNotSatisfiable(ClientError):
+    """A range that begins behind the end."""
+
+    status = 416
+    code = "range-not-satisfiable"
+    title = "The picture has no such bytes"
 
 
 class Unprocessable(ClientError):

@@ -1,13 +1,19 @@
 """Tickets: the Celery messages that say "there is work on this lane", and nothing else."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, Protocol
 
 from celery import Celery
 from kombu import Queue
+from kombu.exceptions import OperationalError
 
 from app.domain.job import Lane
 from app.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class Task(StrEnum):
@@ -46,18 +52,28 @@ class CeleryTickets:
 
     def work(self, lane: Lane, tickets: int = 1) -> None:
         name = Task.FETCH if lane is Lane.FETCH else Task.STYLIZE
-        with self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
+        with _nudge(), self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
             for _ in range(tickets):
                 self._celery.send_task(name, args=[lane.value], producer=producer)
 
     def deliver(self) -> None:
-        self._celery.send_task(Task.DELIVER)
+        with _nudge():
+            self._celery.send_task(Task.DELIVER)
 
     def waiting(self, queue: QueueName) -> int:
         """Tickets nobody has taken yet."""
         with self._celery.connection_for_read() as connection:
             channel: Any = connection.default_channel  # kombu types the general channel only
             return int(channel.client.llen(queue.value))
+
+
+@contextmanager
+def _nudge() -> Iterator[None]:
+    """What was committed stays accepted when Redis is away: the sweep sends the ticket again."""
+    try:
+        yield
+    except OperationalError as error:
+        log.warning("no ticket sent, the sweep will: %s", error)
 
 
 def open_queue(settings: Settings) -> Celery:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, func, select, update
+from sqlalchemy import Row, case, func, update
 from sqlalchemy.orm import Session
 
 from app.db import events
-from app.db.models import Campaign, Job
+from app.db.models import Campaign
 from app.domain.job import JobStatus
-from app.errors import NotFound
+from app.errors import IllegalTransition, NotFound
 
 
 def count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> None:
@@ -58,9 +58,15 @@ def get(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign:
     return campaign
 
 
-def running(session: Session, campaign_id: UUID) -> int:
-    """How many of its jobs a worker holds now."""
-    held = select(func.count()).where(
-        Job.campaign_id == campaign_id, Job.status == JobStatus.RUNNING
-    )
-    return session.scalar(held) or 0
+def unfinished(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign:
+    """The same, if it can still be changed. Raises `IllegalTransition`, too."""
+    campaign = get(session, tenant_id, campaign_id)
+    if campaign.finished_at is not None:
+        raise IllegalTransition(f"Campaign {campaign_id} is finished.")
+    return campaign
+
+
+def note_cancel(session: Session, campaign_id: UUID) -> None:
+    """Keep when its owner gave it up; after its jobs moved, because they are locked first."""
+    given_up = {"cancel_requested_at": func.now(), "version": Campaign.version + 1}
+    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(given_up))

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, func, select, text, update
+from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.models import Asset, AssetKind, Upload
+from app.domain.ids import new_id
 from app.domain.job import Lane
+from app.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,50 @@ def assets_of(
     return {upload.id: (upload, asset) for upload, asset in session.execute(statement)}
 
 
+def add_upload(
+    session: Session, tenant_id: UUID, *, digest: str, media_type: str, seconds: int
+) -> Row[Any]:
+    """
+    Promise to take bytes of that SHA-256 for so many seconds.
+
+    Answers with `id`, `expires_at`, and the `digest` where the tenant has these bytes already.
+    """
+    promise = {"id": new_id(), "tenant_id": tenant_id, "sha256": digest}
+    row = session.execute(_ADD_UPLOAD, {**promise, "media_type": media_type, "seconds": seconds})
+    return row.one()
+
+
+def upload(session: Session, upload_id: UUID) -> Row[Any]:
+    """Whose upload this is and which bytes were promised. Raises `NotFound` once it expired."""
+    row = session.execute(_UPLOAD, {"id": upload_id}).first()
+    if row is None:
+        raise NotFound(f"There is no upload {upload_id}, or it has expired.")
+    return row
+
+
 def receive(session: Session, upload_id: UUID, asset: NewAsset) -> None:
     """The bytes of an upload arrived, were inspected and stored."""
-    add_assets(session, [asset])
-    session.execute(update(Upload).where(Upload.id == upload_id).values(digest=asset.digest))
+    values = {name: getattr(asset, name) for name in NewAsset.__slots__}
+    session.execute(_RECEIVE, {**values, "upload_id": upload_id})
+
+
+_ADD_UPLOAD = text("""
+INSERT INTO uploads (id, tenant_id, sha256, media_type, digest, expires_at)
+VALUES (:id, :tenant_id, :sha256, :media_type,
+    (SELECT digest FROM assets WHERE tenant_id = :tenant_id AND digest = :sha256),
+    now() + make_interval(secs => :seconds))
+RETURNING id, digest, expires_at
+""").bindparams(bindparam("id", type_=Uuid), bindparam("tenant_id", type_=Uuid))
+
+_UPLOAD = text("""
+SELECT id, tenant_id, sha256 FROM uploads WHERE id = :id AND expires_at > now()
+""").bindparams(bindparam("id", type_=Uuid))
+
+_RECEIVE = text("""
+WITH asset AS (
+    INSERT INTO assets (tenant_id, digest, kind, media_type, bytes, width, height)
+    VALUES (:tenant_id, :digest, :kind, :media_type, :bytes, :width, :height)
+    ON CONFLICT DO NOTHING
+)
+UPDATE uploads SET digest = :digest WHERE id = :upload_id
+""").bindparams(bindparam("upload_id", type_=Uuid), bindparam("tenant_id", type_=Uuid))

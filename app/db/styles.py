@@ -1,7 +1,8 @@
 """Styles as callers name them, and the versions behind the names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -38,12 +39,28 @@ def _version(session: Session, name: str, stylizer: str) -> StyleVersion:
     return version
 
 
-def listing(session: Session) -> list[Row[tuple[StyleVersion, Style, Stylizer]]]:
-    """Every version with its style and stylizer, by name, newest first."""
-    statement = (
-        select(StyleVersion, Style, Stylizer)
+def listing(session: Session, *, stylizer: str = "", slug: str = "") -> Sequence[Row[Any]]:
+    """
+    Versions with their style and stylizer but without their numbers: by name, newest first.
+
+    `stylizer` (a digest) and `slug` leave only theirs.
+    """
+    statement: Any = (
+        select(
+            StyleVersion.slug,
+            StyleVersion.version,
+            StyleVersion.card,
+            Style.title,
+            Stylizer.name.label("stylizer_name"),
+            Stylizer.version.label("stylizer_version"),
+        )
         .join(Style, Style.slug == StyleVersion.slug)
         .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)
-        .order_by(StyleVersion.slug, StyleVersion.version.desc())
+        .order_by(StyleVersion.slug, StyleVersion.version.desc(), StyleVersion.id.desc())
     )
-    return list(session.execute(statement))
+    if stylizer:
+        statement = statement.where(StyleVersion.stylizer_digest == stylizer)
+    if slug:
+        statement = statement.where(StyleVersion.slug == slug)
+    rows: Sequence[Row[Any]] = session.execute(statement).all()
+    return rows

@@ -1,0 +1,68 @@
+"""`python -m app.api`: the API as a process."""
+
+import argparse
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import anyio.to_thread
+import uvicorn
+from fastapi import FastAPI
+
+from app.api.deps import State
+from app.api.main import create_app
+from app.bell import Listener
+from app.catalog import Catalog
+from app.db import open_database
+from app.queue import CeleryTickets, open_queue
+from app.settings import settings
+from app.storage import open_storage
+from app.submission import Desk
+
+#: Requests in the works at once. They wait for Postgres and disks more than they compute, and
+#: each may hold a connection, so there are as many of those.
+THREADS: Final = 24
+GRACE: Final = 10  #: seconds that requests have to end after SIGTERM
+
+
+@asynccontextmanager
+async def production(_: FastAPI) -> AsyncIterator[State]:
+    """What the environment says, opened; ends with the process."""
+    config = settings()
+    desk = Desk(
+        settings=config,
+        sessions=open_database(config.database_url.get_secret_value(), pool=THREADS),
+        storage=open_storage(config.storage),
+        tickets=CeleryTickets(open_queue(config)),
+        stylizer=Catalog(config.catalog).stylizer(config.engine.stylizer).digest,
+    )
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    async with Listener(config.broker_url.get_secret_value()) as listener:
+        yield {"desk": desk, "listener": listener}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m app.api", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    uvicorn.run(
+        create_app(production),
+        host=given.host,
+        port=given.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=65,  # longer than most proxies keep theirs, so that they close first
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Stored pictures: from the store itself where it has an address, else as bytes from here."""
+
+import re
+from typing import Annotated, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Path, Query, Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+
+from app.api.deps import TheDesk, key_in, tenant_of
+from app.api.links import asset_url, check_asset_url
+from app.api.problems import documented
+from app.api.replies import not_modified, unchanged
+from app.db import reading
+from app.db.models import Asset
+from app.errors import BadRequest, NotFound, RangeNotSatisfiable, StorageUnavailable, Unauthorized
+from app.storage import LocalStorage, asset_key
+from app.submission import Desk
+
+REDIRECT_SECONDS: Final = 3600  #: how long the store's own address opens
+YEAR: Final = 31_536_000
+
+#: A picture is a picture, also for a browser that would rather see a page in it.
+LOCKED: Final = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+
+router = APIRouter(prefix="/v1/assets", tags=["assets"])
+
+
+@router.get(
+    "/{sha256}",
+    summary="The bytes of a picture",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "The picture.",
+            "content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")},
+        },
+        206: {"description": "The part that `Range` asked for."},
+        304: {"description": "You have it."},
+        307: {"description": "Where the store, or the CDN before it, has the picture."},
+        **documented(BadRequest, Unauthorized, NotFound, RangeNotSatisfiable, StorageUnavailable),
+    },
+    openapi_extra={"security": [{}, {"HTTPBearer": []}, {"APIKeyHeader": []}]},
+)
+def get_asset(
+    request: Request,
+    desk: TheDesk,
+    sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
+    owner: Annotated[UUID | None, Query(description="Part of a signed link.")] = None,
+    expires: Annotated[int, Query(description="Part of a signed link.")] = 0,
+    signature: Annotated[str | None, Query(description="Part of a signed link.")] = None,
+    if_none_match: Annotated[str | None, Header()] = None,
+    range: Annotated[str | None, Header(description="`bytes=0-99`")] = None,
+) -> Response:
+    """With a key, or as the signed link that a job's `output.url` is. It never changes."""
+    if signature is not None and owner is not None:
+        check_asset_url(desk.settings, owner, sha256, expires, signature)
+        tenant_id, audience = owner, "public"
+    else:
+        tenant_id, audience = tenant_of(desk, key_in(request.headers)), "private"
+    caching = f"{audience}, max-age={YEAR}, immutable"
+    headers = {"ETag": f'"{sha256}"', "Cache-Control": caching, **LOCKED}
+    with desk.sessions() as session:
+        asset = reading.asset(session, tenant_id, sha256)
+    if unchanged(if_none_match, headers["ETag"]):
+        return not_modified(headers)
+    if place := _elsewhere(desk, asset, signed=audience == "public"):
+        aside = {"Cache-Control": f"private, max-age={REDIRECT_SECONDS // 2}"}
+        return RedirectResponse(place, 307, aside)
+    return _bytes(desk, asset, range, headers)
+
+
+def _elsewhere(desk: Desk, asset: Asset, *, signed: bool) -> str | None:
+    """Where the store has the picture; a CDN in front of us asks us, and is not sent back."""
+    key = asset_key(asset.tenant_id, asset.digest)
+    place = desk.storage.url(key, media_type=asset.media_type, expires=REDIRECT_SECONDS)
+    if place is None or not desk.settings.cdn_url:
+        return place
+    return asset_url(desk.settings, asset.tenant_id, asset.digest)
+
+
+def _bytes(desk: Desk, asset: Asset, wanted: str | None, headers: dict[str, str]) -> Response:
+    if not isinstance(desk.storage, LocalStorage):
+        raise StorageUnavailable("The store has no address for this picture.")
+    _check_range(wanted, asset.bytes)
+    kind = asset.media_type.removeprefix("image/")
+    return FileResponse(
+        desk.storage.path(asset_key(asset.tenant_id, asset.digest)),
+        headers=headers,
+        media_type=asset.media_type,
+        filename=f"{asset.digest[:16]}.{'jpg' if kind == 'jpeg' else kind}",
+        content_disposition_type="inline",
+    )
+
+
+_RANGES: Final = re.compile(r"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+))*\s*")
+
+
+def _check_range(wanted: str | None, size: int) -> None:
+    """Refuse here, in our own shape, what the framework would refuse in its own."""
+    if wanted is None:
+        return
+    if not _RANGES.fullmatch(wanted):
+        raise BadRequest("Range: send bytes=FIRST-LAST.")
+    for part in wanted.removeprefix("bytes=").split(","):
+        first, _, last = part.strip().partition("-")
+        if first and int(first) >= size:
+            raise RangeNotSatisfiable(f"The picture has {size:,} bytes.", size=size)
+        if first and last and int(last) < int(first):
+            raise BadRequest("Range: the last byte comes before the first.")

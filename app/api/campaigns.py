@@ -1,0 +1,193 @@
+"""Many pictures under one name: hand them in together, follow them, withdraw the rest."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Body, Query, Request
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from app.api import schemas
+from app.api.deps import (
+    KEYED,
+    Cursor,
+    IfNoneMatch,
+    Limit,
+    TenantId,
+    TheDesk,
+)
+from app.api.pages import Pages, next_link
+from app.api.problems import documented
+from app.api.replies import UNCACHED, not_modified, reply, unchanged
+from app.api.shown import campaign_shown, job_shown
+from app.db import campaigns, events, jobs, reading
+from app.db.reading import Progress
+from app.domain.job import JobStatus
+from app.domain.requests import CampaignRequest
+from app.errors import (
+    BadRequest,
+    BodyTooLarge,
+    IllegalTransition,
+    InvalidRequest,
+    NotFound,
+    ServiceUnavailable,
+    UnknownStyle,
+)
+from app.submission import Desk, accept_campaign
+
+POLL_AFTER: Final = "2"  #: seconds
+
+router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
+
+EXAMPLE = {
+    "name": "Spring 2027",
+    "style": "great-wave@3",
+    "strength": 1.0,
+    "output": {"format": "webp", "quality": 85, "size": 1600},
+    "webhook": {"url": "https://shop.example/hooks"},
+    "items": [
+        {"custom_id": "4711", "input": {"upload_id": schemas.ID}},
+        {
+            "custom_id": "4712",
+            "input": {"url": "https://shop.example/4712.jpg"},
+            "strength": 0.6,
+            "metadata": {"page": 12},
+        },
+    ],
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=schemas.Campaign,
+    summary="Hand in up to 1,000 pictures at once",
+    responses=documented(
+        BadRequest, BodyTooLarge, InvalidRequest, UnknownStyle, ServiceUnavailable
+    ),
+)
+def create_campaign(
+    desk: TheDesk, tenant_id: TenantId, wanted: Annotated[CampaignRequest, Body(examples=[EXAMPLE])]
+) -> Response:
+    """
+    All styles are pinned to their versions now. What concerns all pictures refuses the whole;
+    a picture that cannot be used becomes a failed job, and the others go on.
+    """
+    campaign_id = accept_campaign(desk, tenant_id, wanted)
+    return _shown(desk, tenant_id, campaign_id, accepted=True)
+
+
+@router.get(
+    "/{campaign_id}",
+    response_model=schemas.Campaign,
+    summary="How a campaign is",
+    responses={304: {"description": "Nothing has changed."}, **documented(NotFound)},
+)
+def get_campaign(
+    desk: TheDesk, tenant_id: TenantId, campaign_id: UUID, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Poll with `If-None-Match`, at the pace of `Retry-After`."""
+    return _shown(desk, tenant_id, campaign_id, if_none_match)
+
+
+@router.get(
+    "",
+    response_model=schemas.Page[schemas.Campaign],
+    summary="Your campaigns, newest first",
+    responses=documented(BadRequest, InvalidRequest),
+)
+def list_campaigns(
+    request: Request,
+    desk: TheDesk,
+    tenant_id: TenantId,
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> Response:
+    pages = Pages(f"campaigns/{tenant_id}", desk.settings.secret_key.get_secret_value())
+    before = pages.last(cursor)
+    with desk.sessions() as session:
+        rows = reading.campaigns(session, tenant_id, before=before, limit=limit + 1)
+        rows, following = pages.cut(rows, limit)
+        data = _with_progress(desk, session, rows)
+    page = schemas.Page[schemas.Campaign](
+        data=data, has_more=following is not None, next_cursor=following
+    )
+    return reply(page, 200, {**UNCACHED, **next_link(request, following)})
+
+
+@router.get(
+    "/{campaign_id}/items",
+    response_model=schemas.Page[schemas.Job],
+    summary="A campaign's jobs, in the order they were handed in",
+    responses=documented(BadRequest, InvalidRequest, NotFound),
+)
+def list_items(
+    request: Request,
+    desk: TheDesk,
+    tenant_id: TenantId,
+    campaign_id: UUID,
+    status: Annotated[JobStatus | None, Query()] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    pages = Pages(f"items/{campaign_id}", desk.settings.secret_key.get_secret_value())
+    after = pages.last(cursor)
+    with desk.sessions() as session:
+        campaigns.get(session, tenant_id, campaign_id)
+        rows = reading.items(session, campaign_id, after=after, status=status, limit=limit + 1)
+    rows, following = pages.cut(rows, limit)
+    page = schemas.Page[schemas.Job](
+        data=[job_shown(desk.settings, row) for row in rows],
+        has_more=following is not None,
+        next_cursor=following,
+    )
+    return reply(page, 200, {**UNCACHED, **next_link(request, following)})
+
+
+@router.post(
+    "/{campaign_id}/cancel",
+    response_model=schemas.Campaign,
+    summary="Withdraw what is not finished of a campaign",
+    responses=documented(NotFound, IllegalTransition),
+)
+def cancel_campaign(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Response:
+    """Finished pictures stay, and stay yours."""
+    with desk.sessions.begin() as session:
+        campaigns.unfinished(session, tenant_id, campaign_id)
+        jobs.cancel_campaign(session, campaign_id)
+        campaigns.note_cancel(session, campaign_id)
+        told = events.written(session)
+    if told:
+        desk.tickets.deliver()
+    return _shown(desk, tenant_id, campaign_id)
+
+
+def _shown(
+    desk: Desk,
+    tenant_id: UUID,
+    campaign_id: UUID,
+    if_none_match: str | None = None,
+    *,
+    accepted: bool = False,
+) -> Response:
+    with desk.sessions() as session:
+        row = reading.campaign(session, tenant_id, campaign_id)
+        [content] = _with_progress(desk, session, [row])
+    # Running jobs are counted, not stored, so that the version alone does not tell all.
+    etag = f'"{row.Campaign.version}-{content.counts.running}"'
+    headers = {**UNCACHED, "ETag": etag}
+    if content.status == "running":
+        headers["Retry-After"] = POLL_AFTER
+    if unchanged(if_none_match, etag):
+        return not_modified(headers)
+    if accepted:
+        headers["Location"] = content.urls.get
+    return reply(content, 202 if accepted else 200, headers)
+
+
+def _with_progress(desk: Desk, session: Session, rows: Any) -> list[schemas.Campaign]:
+    """Campaigns as they are shown; only those that still run have their jobs counted."""
+    ids = [row.Campaign.id for row in rows if row.Campaign.finished_at is None]
+    progress = reading.progress(session, ids) if ids else {}
+    over = Progress(running=0, pixels=0, worked=0, seconds=None)
+    return [campaign_shown(desk.settings, row, progress.get(row.Campaign.id, over)) for row in rows]

@@ -1,0 +1,121 @@
+"""What routes ask for: the desk, the caller's tenant, pages, and how long to wait."""
+
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, NotRequired, TypedDict, cast
+from uuid import UUID
+
+from fastapi import Depends, Header, Query, Request, Security
+from fastapi.routing import APIRoute
+from fastapi.security import APIKeyHeader, HTTPBearer
+from pydantic_core import from_json
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from app.api.problems import documented
+from app.bell import Listener
+from app.db import keys
+from app.errors import Unauthorized
+from app.submission import Desk
+
+LONGEST_WAIT = 60.0  #: seconds that one request may wait for its job
+
+
+class State(TypedDict):
+    """What the lifespan hands to every request, and what a request carries itself."""
+
+    desk: Desk
+    listener: Listener
+    request_id: NotRequired[str]
+    tenant_id: NotRequired[UUID]
+
+
+class KeyedRoute(APIRoute):
+    """A route that asks for the key before it reads a byte of the body."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def keyed(request: Request) -> Response:
+            state = _state(request)
+            state["tenant_id"] = await run_in_threadpool(
+                tenant_of, state["desk"], key_in(request.headers)
+            )
+            return await answer(_Strict(request.scope, request.receive))
+
+        return keyed
+
+
+class _Strict(Request):
+    """JSON as RFC 8259 has it: no NaN, no half surrogates, no towers of brackets."""
+
+    async def json(self) -> Any:
+        return from_json(await self.body(), allow_inf_nan=False)
+
+
+def key_in(headers: Headers) -> str:
+    """The API key a request carries. Raises `Unauthorized` when it carries none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+    if not key:
+        raise Unauthorized("Send an API key: `Authorization: Bearer imp_...`.")
+    return key
+
+
+def tenant_of(desk: Desk, key: str) -> UUID:
+    """Whose key this is. Raises `Unauthorized`."""
+    with desk.sessions() as session:
+        return keys.tenant_of(session, key)
+
+
+def preferred_wait(prefer: str) -> float | None:
+    """Seconds of `Prefer: wait=N`, at most `LONGEST_WAIT`; preferences we do not know are none."""
+    for preference in prefer.split(","):
+        if match := re.fullmatch(r"\s*wait\s*=\s*\"?(\d{1,9})\"?\s*", preference.lower()):
+            return min(float(match[1]), LONGEST_WAIT)
+    return None
+
+
+# Getters are `async`: a plain `def` would cost each of them a trip through the thread pool.
+async def _desk(request: Request) -> Desk:
+    return _state(request)["desk"]
+
+
+async def _listener(request: Request) -> Listener:
+    return _state(request)["listener"]
+
+
+async def _tenant(request: Request) -> UUID:
+    return _state(request)["tenant_id"]
+
+
+def _state(request: Request) -> State:
+    return cast(State, request.state)  # FastAPI does not take Request[State] for a parameter
+
+
+TheDesk = Annotated[Desk, Depends(_desk)]
+TheListener = Annotated[Listener, Depends(_listener)]
+TenantId = Annotated[UUID, Depends(_tenant)]
+Cursor = Annotated[
+    str | None, Query(max_length=100, description="`next_cursor` of the page before.")
+]
+Limit = Annotated[int, Query(ge=1, le=200)]
+IfNoneMatch = Annotated[str | None, Header(description="An `ETag`: 304 unless it changed.")]
+Prefer = Annotated[
+    str,
+    Header(
+        description="`wait=N`: answer when the job has ended, or after N seconds (at most 60)."
+        " `respond-async`: answer at once, as without this header."
+    ),
+]
+
+#: How OpenAPI tells of the key; `KeyedRoute` is what asks for it.
+KEYED: dict[str, Any] = {
+    "route_class": KeyedRoute,
+    "dependencies": [
+        Security(HTTPBearer(auto_error=False, description="An API key: `imp_...`.")),
+        Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
+    ],
+    "responses": documented(Unauthorized),
+}

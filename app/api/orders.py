@@ -1,0 +1,106 @@
+"""What `POST /v1/jobs` takes: JSON that says where the picture is, or a form that holds it."""
+
+from typing import Any, Final, TypeAlias
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from app.api.problems import invalid
+from app.domain.requests import Input, JobOptions, JobRequest
+from app.errors import BadRequest, InvalidRequest
+
+Order: TypeAlias = tuple[JobOptions, bytes | Input]
+
+FIELD_BYTES: Final = 64 * 1024  #: of one field that is not the picture
+FIELDS: Final = 16
+
+#: The form, for OpenAPI: what `JobOptions` holds, flat, because forms are.
+FORM: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["content", "style"],
+    "additionalProperties": False,
+    "properties": {
+        "content": {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP."},
+        "style": {"type": "string", "description": "`name` or `name@version`."},
+        "strength": {"type": "number", "minimum": 0, "maximum": 1, "default": 1},
+        "format": {"type": "string", "enum": ["jpeg", "png", "webp"], "default": "jpeg"},
+        "quality": {"type": "integer", "minimum": 1, "maximum": 100, "default": 90},
+        "size": {"type": "integer", "minimum": 32, "maximum": 16_384},
+        "metadata": {"type": "string", "description": "A JSON object."},
+        "webhook": {"type": "string", "description": '`{"url": ..., "events": [...]}` as JSON.'},
+        "webhook_url": {"type": "string", "format": "uri", "description": "Instead of `webhook`."},
+    },
+}
+_OUTPUT: Final = ("format", "quality", "size")
+_JSON: Final = ("metadata", "webhook")
+
+
+async def read_order(request: Request) -> Order:
+    """
+    The options and the picture, or where it is.
+
+    Raises `BadRequest` for another syntax and `InvalidRequest` for what it says.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        async with request.form(max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES) as form:
+            return await _of_form(form)
+    if kind == "application/json":
+        return _of_json(await _json(request))
+    raise BadRequest("Send application/json or multipart/form-data.")
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return await request.json()
+    except ValueError as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from error
+
+
+def _of_json(content: Any) -> Order:
+    try:
+        request = JobRequest.model_validate(content)
+    except ValidationError as error:
+        raise invalid(error.errors()) from error
+    return request, request.input
+
+
+async def _of_form(form: FormData) -> Order:
+    fields = dict(form.multi_items())
+    if len(fields) < len(form.multi_items()):
+        raise InvalidRequest("Each field may be there once.")
+    picture = fields.pop("content", None)
+    if not isinstance(picture, UploadFile):
+        reason = {"pointer": "/content", "detail": "Send the picture as a file."}
+        raise InvalidRequest("The field `content` must hold the picture.", errors=[reason])
+    options = _options(fields)
+    return options, await picture.read()
+
+
+def _options(fields: dict[str, Any]) -> JobOptions:
+    for name in _JSON:
+        if name in fields:
+            fields[name] = _parsed(name, fields[name])
+    if "webhook_url" in fields:
+        fields.setdefault("webhook", {"url": fields.pop("webhook_url")})
+    output = {name: fields.pop(name) for name in _OUTPUT if name in fields}
+    try:
+        return JobOptions.model_validate({**fields, "output": output})
+    except ValidationError as error:
+        # The form has no `output`: its three fields stand alone.
+        flat = [{**reason, "loc": _flat(reason["loc"])} for reason in error.errors()]
+        raise invalid(flat) from error
+
+
+def _parsed(name: str, text: Any) -> Any:
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except (TypeError, ValueError):
+        reason = {"pointer": f"/{name}", "detail": "must be JSON"}
+        raise InvalidRequest(f"The field `{name}` must be JSON.", errors=[reason]) from None
+
+
+def _flat(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return place[1:] if place[:1] == ("output",) else place

@@ -1,0 +1,59 @@
+"""Cursors: where a listing goes on, in a form that invites nobody to build one."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hmac import compare_digest, digest
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from sqlalchemy import Row
+from starlette.requests import Request
+
+from app.errors import BadRequest
+
+TAG_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The pages of one listing; its cursors open no other one."""
+
+    listing: str  #: a path, with whatever else decides what is listed
+    secret: str
+
+    def cursor(self, last: UUID) -> str:
+        return urlsafe_b64encode(last.bytes + self._tag(last)).decode()
+
+    def last(self, cursor: str | None) -> UUID | None:
+        """The row behind which to go on. Raises `BadRequest` for what is not our cursor."""
+        if cursor is None:
+            return None
+        try:
+            content = urlsafe_b64decode(cursor)
+            last, tag = UUID(bytes=content[:16]), content[16:]
+        except (Base64Error, ValueError):
+            raise BadRequest("That is not a cursor of this listing.") from None
+        if not compare_digest(tag, self._tag(last)):
+            raise BadRequest("That is not a cursor of this listing.")
+        return last
+
+    def cut(self, rows: Sequence[Row[Any]], limit: int) -> tuple[Sequence[Row[Any]], str | None]:
+        """Up to `limit` of the rows, and the cursor if there are more."""
+        if len(rows) <= limit:
+            return rows, None
+        return rows[:limit], self.cursor(rows[limit - 1][0].id)
+
+    def _tag(self, last: UUID) -> bytes:
+        content = b"%b\n%b" % (self.listing.encode(), last.bytes)
+        return digest(self.secret.encode(), content, "sha256")[:TAG_BYTES]
+
+
+def next_link(request: Request, cursor: str | None) -> dict[str, str]:
+    """`Link: <...>; rel="next"`, as a header or none."""
+    if cursor is None:
+        return {}
+    query = dict(request.query_params) | {"cursor": cursor}
+    return {"Link": f'<{request.url.path}?{urlencode(query)}>; rel="next"'}

@@ -1,0 +1,192 @@
+"""Every error as the caller sees it, and as OpenAPI tells of it: RFC 9457 problems."""
+
+import json
+import logging
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.errors import (
+    BadRequest,
+    ImpastoError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    Retryable,
+    ServiceUnavailable,
+    Unauthorized,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER: Final = 2  #: seconds
+LONGEST: Final = 50  #: reasons in one answer; a campaign may have a thousand
+
+
+class Reason(BaseModel):
+    """What is wrong with one field."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """Why a request was not carried out, for people and for programs (`code`)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    retryable: bool
+    errors: list[Reason] | None = None
+
+
+def catalogue() -> dict[str, type[ImpastoError]]:
+    """Every error by its code; of those that share one, the most general."""
+    kinds: dict[str, type[ImpastoError]] = {}
+    waiting: list[type[ImpastoError]] = [ImpastoError]
+    while waiting:
+        kind = waiting.pop(0)
+        kinds.setdefault(kind.code, kind)
+        waiting += kind.__subclasses__()
+    return kinds
+
+
+def answer(error: ImpastoError, *, path: str, request_id: str) -> Response:
+    """The problem that tells of `error`; what broke on our side is told to the log instead."""
+    if error.status >= 500 and not error.retryable:
+        log.error("request %s: %s", request_id, error, exc_info=error)
+        error = ImpastoError()
+    content = {
+        "type": f"/problems/{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": str(error),
+        "instance": path,
+        "code": error.code,
+        "request_id": request_id,
+        "retryable": error.retryable,
+        **error.extensions,
+    }
+    headers = {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Retryable):
+        headers["Retry-After"] = str(RETRY_AFTER)
+    # ASCII, because a detail may quote what no encoding takes: half a surrogate pair.
+    body = json.dumps(content, ensure_ascii=True).encode()
+    return Response(body, error.status, headers, MEDIA_TYPE)
+
+
+def documented(*kinds: type[ImpastoError]) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says about these errors, one example each."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        response = responses.setdefault(kind.status, _undescribed())
+        lines = [response["description"], f"`{kind.code}`: {kind.title}."]
+        response["description"] = "\n\n".join(filter(None, lines))
+        response["content"][MEDIA_TYPE]["examples"][kind.code] = {"value": _example(kind)}
+    return responses
+
+
+def add_problems(app: FastAPI) -> None:
+    """Answer every error that leaves a route in the one shape."""
+    away = (OperationalError, InterfaceError, PoolTimeout)
+    kinds: tuple[type[Exception], ...] = (
+        ImpastoError,
+        RequestValidationError,
+        HTTPException,
+        *away,
+    )
+    for kind in kinds:
+        app.add_exception_handler(kind, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    known = _known(error)
+    response = answer(known, path=request.url.path, request_id=request.state["request_id"])
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+    return response
+
+
+def _known(error: Exception) -> ImpastoError:
+    match error:
+        case ImpastoError():
+            return error
+        case RequestValidationError():
+            return _invalid(error)
+        case HTTPException():
+            return _of_router(error)
+    log.warning("the database does not answer: %s", error)
+    return ServiceUnavailable("The database does not answer; try again.")
+
+
+def _of_router(error: HTTPException) -> ImpastoError:
+    """What the framework raises itself: no such path, no such method, a body it cannot parse."""
+    if isinstance(error.__cause__, ImpastoError):  # raised while it read the body
+        return error.__cause__
+    match error.status_code:
+        case 404:
+            return NotFound("There is nothing at this path.")
+        case 405:
+            return MethodNotAllowed()
+        case 400:
+            return BadRequest(str(error.__cause__ or error.detail))
+    return ImpastoError(error.detail)
+
+
+def _invalid(error: RequestValidationError) -> ImpastoError:
+    reasons = error.errors()
+    if any(reason["type"] == "json_invalid" for reason in reasons):
+        return BadRequest("The body is not JSON.")
+    if any(reason["loc"][0] == "path" for reason in reasons):
+        return NotFound()
+    return invalid(reasons, skip=1)
+
+
+def invalid(reasons: Any, *, skip: int = 0) -> InvalidRequest:
+    """Pydantic's findings as ours; the first `skip` parts of a place are not the caller's."""
+    errors = [
+        {"pointer": _pointer(reason["loc"][skip:]), "detail": reason["msg"]}
+        for reason in reasons[:LONGEST]
+    ]
+    first = errors[0]
+    return InvalidRequest(f"{first['pointer'] or 'The body'}: {first['detail']}.", errors=errors)
+
+
+def _pointer(place: tuple[int | str, ...]) -> str:
+    """RFC 6901."""
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in place)
+    return "".join(f"/{part}" for part in parts)
+
+
+def _undescribed() -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": "", "content": {MEDIA_TYPE: {"schema": schema, "examples": {}}}}
+
+
+def _example(kind: type[ImpastoError]) -> dict[str, Any]:
+    example = {
+        "type": f"/problems/{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.title,
+        "instance": "/v1/jobs",
+        "code": kind.code,
+        "request_id": "9f86d081884c7d65",
+        "retryable": kind.retryable,
+    }
+    if issubclass(kind, InvalidRequest):
+        example["errors"] = [{"pointer": "/strength", "detail": "Input should be at most 1"}]
+    return example

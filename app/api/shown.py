@@ -1,0 +1,154 @@
+"""From rows to answers."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from app.api import schemas
+from app.api.links import asset_url
+from app.api.problems import catalogue
+from app.db import models
+from app.db.reading import Progress
+from app.domain.job import JobStatus
+from app.domain.parameters import Parameters
+from app.errors import ImpastoError
+from app.settings import Settings
+
+KINDS = catalogue()
+
+
+def job_shown(settings: Settings, row: Row[Any]) -> schemas.Job:
+    """A row of `reading.job`, `jobs` or `items` as callers see it."""
+    job: models.Job = row.Job
+    succeeded = job.status is JobStatus.SUCCEEDED
+    return schemas.Job(
+        id=job.id,
+        status=job.status,
+        stage=job.stage,
+        attempt=job.attempt,
+        lane=job.lane,
+        style=f"{row.slug}@{row.style_version}",
+        parameters=Parameters.model_validate(job.parameters),
+        custom_id=job.custom_id,
+        campaign_id=job.campaign_id,
+        metadata=job.metadata_,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        timings=job.timings,
+        error=_error(job),
+        output=_output(settings, row) if succeeded else None,
+        cost=_cost(settings, row),
+        provenance=_provenance(row) if succeeded else None,
+        urls=schemas.JobUrls(get=f"/v1/jobs/{job.id}", cancel=f"/v1/jobs/{job.id}/cancel"),
+    )
+
+
+def campaign_shown(settings: Settings, row: Row[Any], progress: Progress) -> schemas.Campaign:
+    """A row of `reading.campaign` or `campaigns`, and how far it is."""
+    campaign: models.Campaign = row.Campaign
+    ended = campaign.succeeded + campaign.failed + campaign.canceled
+    left = campaign.total - ended
+    running = min(progress.running, left)
+    return schemas.Campaign(
+        id=campaign.id,
+        name=campaign.name,
+        status="running" if campaign.finished_at is None else "finished",
+        style=f"{row.slug}@{row.style_version}",
+        parameters=Parameters.model_validate(campaign.parameters),
+        metadata=campaign.metadata_,
+        counts=schemas.Counts(
+            total=campaign.total,
+            queued=left - running,
+            running=running,
+            succeeded=campaign.succeeded,
+            failed=campaign.failed,
+            canceled=campaign.canceled,
+        ),
+        cost=schemas.CampaignCost(
+            estimated_micros=_estimate(settings, campaign, progress),
+            actual_micros=campaign.cost_micros,
+            currency=settings.rate_card.currency,
+        ),
+        eta_seconds=eta(left, progress),
+        created_at=campaign.created_at,
+        cancel_requested_at=campaign.cancel_requested_at,
+        finished_at=campaign.finished_at,
+        urls=_campaign_urls(campaign.id),
+    )
+
+
+def eta(left: int, progress: Progress) -> int | None:
+    """Seconds until the rest is done at the pace so far; None while there is no pace."""
+    if left == 0:
+        return 0
+    if not progress.worked or not progress.seconds:
+        return None
+    return round(left * progress.seconds / progress.worked)
+
+
+def _error(job: models.Job) -> schemas.JobError | None:
+    if job.error_code is None:
+        return None
+    kind = KINDS.get(job.error_code, ImpastoError)
+    return schemas.JobError(
+        code=job.error_code,
+        title=kind.title,
+        detail=job.error_detail,
+        retryable=kind.retryable,
+    )
+
+
+def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
+    job: models.Job = row.Job
+    digest = job.output_digest or ""
+    return schemas.OutputAsset(
+        asset_id=digest,
+        url=asset_url(settings, job.tenant_id, digest),
+        media_type=row.media_type,
+        bytes=row.bytes,
+        width=row.width,
+        height=row.height,
+    )
+
+
+def _cost(settings: Settings, row: Row[Any]) -> schemas.Cost | None:
+    if row.rate_card is None:
+        return None
+    return schemas.Cost(
+        micros=row.Job.cost_micros or 0,
+        currency=settings.rate_card.currency,
+        rate_card=row.rate_card,
+    )
+
+
+def _provenance(row: Row[Any]) -> schemas.Provenance:
+    job: models.Job = row.Job
+    return schemas.Provenance(
+        content_sha256=job.content_digest or "",
+        output_sha256=job.output_digest or "",
+        style=f"{row.slug}@{row.style_version}",
+        stylizer=schemas.StylizerName(
+            name=row.stylizer_name, version=row.stylizer_version, digest=row.stylizer_digest
+        ),
+        engine=row.engine,
+        device=row.device,
+        batch_size=row.batch_size,
+        render_key=job.render_key or "",
+        parameters=Parameters.model_validate(job.parameters),
+    )
+
+
+def _estimate(settings: Settings, campaign: models.Campaign, progress: Progress) -> int:
+    """What all its pictures will cost; once it has ended, what they did."""
+    if campaign.finished_at is not None:
+        return campaign.cost_micros
+    card = settings.rate_card
+    device_ms = progress.pixels / 1e6 * card.estimate_ms_per_megapixel
+    return campaign.total * card.per_job + round(device_ms / 1000 * card.per_device_second)
+
+
+def _campaign_urls(campaign_id: UUID) -> schemas.CampaignUrls:
+    path = f"/v1/campaigns/{campaign_id}"
+    return schemas.CampaignUrls(get=path, items=f"{path}/items", cancel=f"{path}/cancel")

@@ -1,0 +1,169 @@
+"""What callers read: single jobs, pages of them, campaigns and how far they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy.orm import Session
+
+from app.db.models import (
+    Asset,
+    Campaign,
+    EntryKind,
+    Inference,
+    Job,
+    LedgerEntry,
+    StyleVersion,
+    Stylizer,
+)
+from app.domain.job import JobStatus
+from app.errors import NotFound
+
+#: All that the answer about a job shows; the style's numbers stay where they are.
+_SHOWN: Any = (
+    select(
+        Job,
+        StyleVersion.slug,
+        StyleVersion.version.label("style_version"),
+        Stylizer.name.label("stylizer_name"),
+        Stylizer.version.label("stylizer_version"),
+        StyleVersion.stylizer_digest,
+        Asset.media_type,
+        Asset.bytes,
+        Asset.width,
+        Asset.height,
+        Inference.engine,
+        Inference.device,
+        Inference.batch_size,
+        LedgerEntry.rate_card,
+    )
+    .join(StyleVersion, StyleVersion.id == Job.style_version_id)
+    .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)
+    .outerjoin(Asset, and_(Asset.tenant_id == Job.tenant_id, Asset.digest == Job.output_digest))
+    .outerjoin(Inference, and_(Inference.job_id == Job.id, Inference.attempt == Job.attempt))
+    .outerjoin(
+        LedgerEntry, and_(LedgerEntry.job_id == Job.id, LedgerEntry.kind == EntryKind.SETTLE)
+    )
+)
+
+_CAMPAIGNS: Any = select(
+    Campaign, StyleVersion.slug, StyleVersion.version.label("style_version")
+).join(StyleVersion, StyleVersion.id == Campaign.style_version_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a campaign is, counted from its jobs."""
+
+    running: int
+    pixels: int  #: of all outputs whose size is known
+    worked: int  #: jobs that were started and have ended
+    seconds: float | None  #: since the first one was started
+
+
+def job(session: Session, tenant_id: UUID, job_id: UUID) -> Row[Any]:
+    """One job with all that is shown of it. Raises `NotFound`, also for another tenant's."""
+    row: Row[Any] | None = session.execute(
+        _SHOWN.where(Job.id == job_id, Job.tenant_id == tenant_id)
+    ).first()
+    if row is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return row
+
+
+def job_state(session: Session, tenant_id: UUID, job_id: UUID) -> tuple[int, JobStatus]:
+    """Version and status alone, for requests that ask whether anything changed."""
+    mine = (Job.id == job_id, Job.tenant_id == tenant_id)
+    row = session.execute(select(Job.version, Job.status).where(*mine)).first()
+    if row is None:
+        raise NotFound(f"There is no job {job_id}.")
+    return row.version, row.status
+
+
+def jobs(
+    session: Session,
+    tenant_id: UUID,
+    *,
+    before: UUID | None,
+    status: JobStatus | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """A tenant's jobs, newest first."""
+    wanted = _wanted(Job.tenant_id == tenant_id, status)
+    if before is not None:
+        wanted.append(Job.id < before)
+    return _rows(session, _SHOWN.where(*wanted).order_by(Job.id.desc()), limit)
+
+
+def items(
+    session: Session,
+    campaign_id: UUID,
+    *,
+    after: UUID | None,
+    status: JobStatus | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """A campaign's jobs in the order they were handed in."""
+    wanted = _wanted(Job.campaign_id == campaign_id, status)
+    if after is not None:
+        wanted.append(Job.id > after)
+    return _rows(session, _SHOWN.where(*wanted).order_by(Job.id), limit)
+
+
+def campaign(session: Session, tenant_id: UUID, campaign_id: UUID) -> Row[Any]:
+    """A campaign and its style's name. Raises `NotFound`, also for another tenant's."""
+    mine = (Campaign.id == campaign_id, Campaign.tenant_id == tenant_id)
+    row: Row[Any] | None = session.execute(_CAMPAIGNS.where(*mine)).first()
+    if row is None:
+        raise NotFound(f"There is no campaign {campaign_id}.")
+    return row
+
+
+def campaigns(
+    session: Session, tenant_id: UUID, *, before: UUID | None, limit: int
+) -> Sequence[Row[Any]]:
+    """A tenant's campaigns, newest first."""
+    wanted = [Campaign.tenant_id == tenant_id]
+    if before is not None:
+        wanted.append(Campaign.id < before)
+    return _rows(session, _CAMPAIGNS.where(*wanted).order_by(Campaign.id.desc()), limit)
+
+
+def progress(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, Progress]:
+    """How far each of these campaigns is; reads every job of them."""
+    worked = Job.started_at.is_not(None) & Job.finished_at.is_not(None)
+    statement = (
+        select(
+            Job.campaign_id,
+            func.count().filter(Job.status == JobStatus.RUNNING),
+            func.sum(Job.pixels),
+            func.count().filter(worked),
+            func.extract("epoch", func.now() - func.min(Job.started_at)),
+        )
+        .where(Job.campaign_id.in_(campaign_ids))
+        .group_by(Job.campaign_id)
+    )
+    return {
+        campaign_id: Progress(running, pixels, ended, None if age is None else float(age))
+        for campaign_id, running, pixels, ended, age in session.execute(statement)
+        if campaign_id is not None
+    }
+
+
+def asset(session: Session, tenant_id: UUID, digest: str) -> Asset:
+    """A stored picture of this tenant. Raises `NotFound`, also for another tenant's."""
+    found = session.get(Asset, (tenant_id, digest))
+    if found is None:
+        raise NotFound(f"There is no asset {digest}.")
+    return found
+
+
+def _wanted(whose: ColumnElement[bool], status: JobStatus | None) -> list[ColumnElement[bool]]:
+    return [whose] if status is None else [whose, Job.status == status]
+
+
+def _rows(session: Session, statement: Any, limit: int) -> Sequence[Row[Any]]:
+    rows: Sequence[Row[Any]] = session.execute(statement.limit(limit)).all()
+    return rows

@@ -1,0 +1,113 @@
+"""A whole API for a test: its own database, its own directory, its own tenants."""
+
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import func, select
+from starlette.testclient import TestClient
+
+from app.api.deps import State
+from app.api.main import create_app
+from app.bell import Listener
+from app.db import Sessions, keys
+from app.db.models import Base
+from app.settings import LimitSettings, LocalStorageSettings, Settings
+from app.storage import LocalStorage
+from app.submission import Desk
+from tests.rows import Ground, new_ground
+from tests.tickets import ListTickets
+
+KEPT = ("tenants", "api_keys", "styles", "style_versions", "stylizers", "alembic_version")
+
+
+@dataclass(frozen=True)
+class Api:
+    """A desk with two tenants, and the application around it."""
+
+    desk: Desk
+    tickets: ListTickets
+    redis_url: str
+    ground: Ground  #: the first tenant's
+    key: str
+    stranger: str  #: another tenant's key
+
+    @property
+    def app(self) -> FastAPI:
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+            async with Listener(self.redis_url) as listener:
+                yield {"desk": self.desk, "listener": listener}
+
+        return create_app(lifespan)
+
+    def stored(self) -> dict[str, int]:
+        """How much is in every table that a request could fill, and in the store."""
+        root = self.desk.storage.root if isinstance(self.desk.storage, LocalStorage) else Path()
+        tables = [table for table in Base.metadata.sorted_tables if table.name not in KEPT]
+        with self.desk.sessions() as session:
+            counts = {
+                table.name: session.scalar(select(func.count()).select_from(table)) or 0
+                for table in tables
+            }
+        return counts | {"files": sum(path.is_file() for path in root.rglob("*"))}
+
+
+@pytest.fixture
+def api(sessions: Sessions, redis_url: str, tmp_path: Path) -> Api:
+    """Two tenants, one style, a local store, and limits small enough to run into."""
+    with sessions.begin() as session:
+        ground = new_ground(session, "one")
+        new_ground(session, "other")
+        key = keys.create(session, tenant="one", name="test")
+        stranger = keys.create(session, tenant="other", name="test")
+    settings = Settings(
+        _env_file=None,
+        secret_key="a long random text",
+        public_url="http://testserver",
+        storage=LocalStorageSettings(root=tmp_path / "assets"),
+        limits=LimitSettings(body_bytes=2**20),
+    )
+    storage = LocalStorage(tmp_path / "assets")
+    storage.check()
+    tickets = ListTickets()
+    desk = Desk(settings, sessions, storage, tickets, stylizer="a" * 64)
+    return Api(desk, tickets, redis_url, ground, key, stranger)
+
+
+@pytest.fixture
+def client(api: Api) -> Iterator[TestClient]:
+    """Speaks to the application with the first tenant's key."""
+    with TestClient(api.app, headers={"Authorization": f"Bearer {api.key}"}) as client:
+        yield client
+
+
+@pytest.fixture
+def serve(api: Api) -> Iterator[Callable[..., str]]:
+    """Puts the application behind a real server on the loopback interface; answers its URL."""
+    servers: list[tuple[uvicorn.Server, Thread]] = []
+
+    def start(**changes: Any) -> str:
+        listening = socket.create_server(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        config = uvicorn.Config(
+            replace(api, **changes).app, http="httptools", ws="none", log_config=None
+        )
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, args=([listening],))
+        thread.start()
+        servers.append((server, thread))
+        return url
+
+    yield start
+    for server, thread in servers:
+        server.should_exit = True
+        thread.join(timeout=10)
+        assert not thread.is_alive()
