@@ -19,6 +19,7 @@ class Stage:
     style_rate: float  # learning rate of the embeddings, which have further to go than the weights
     style_weight: float  # of a relative error, against a content weight of one
     backbones: list[str]  # file names; their losses are averaged
+    style_factors: dict[str, float] = field(default_factory=dict)  # by slug, on style_weight
     variation_weight: float = 0.0
     range_weight: float = 10.0
     pixel_weight: float = 0.0  # of the squared difference to the photograph, to start from it

@@ -106,6 +106,8 @@ class Trainer:
             group["lr"] = rate * share
         content = crops.at(self.step).to(self.device)
         index, strength = (t.to(self.device) for t in self._draw_styles(stage.batch))
+        factors = [stage.style_factors.get(slug, 1.0) for slug in self.config.styles]
+        style_weight = stage.style_weight * torch.tensor(factors, device=self.device)[index]
         with torch.autocast(self.device.type, torch.bfloat16, self.dtype == torch.bfloat16):
             drawn = self.stylizer(content, self.table(index, strength)).float()
         scores = [judge.score(drawn, content, index) for judge in judges]
@@ -120,7 +122,7 @@ class Trainer:
         # Half strength is asked for half as much style, so that the way to the identity is even.
         loss = (
             parts["content"]
-            + stage.style_weight * strength * parts["style"]
+            + style_weight * strength * parts["style"]
             + stage.variation_weight * parts["variation"]
             + stage.range_weight * parts["range"]
             + stage.pixel_weight * parts["pixel"]
