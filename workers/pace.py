@@ -3,23 +3,25 @@
 from workers.batcher import Stylized
 
 MOST_PIXELS = 64 * 2**20  #: of one claim, however fast the engine: they are all in memory at once
+FIRST_PIXELS = 2**20  #: of a claim before anything was measured
 SMOOTHING = 0.1
 
 
 class Pace:
     """Seconds per pixel as a running mean; a claim takes what fits into its time."""
 
-    def __init__(self, seconds_per_pixel: float = 0.0) -> None:
-        self._seconds_per_pixel = seconds_per_pixel
+    def __init__(self) -> None:
+        self._seconds_per_pixel: float | None = None
 
     def measured(self, drawn: Stylized) -> None:
         """Learn from one answer."""
         pixels = drawn.pixels.shape[0] * drawn.pixels.shape[1]
         fresh = drawn.device_ms / 1000 * drawn.pixel_share / pixels
-        self._seconds_per_pixel += SMOOTHING * (fresh - self._seconds_per_pixel)
+        known = fresh if self._seconds_per_pixel is None else self._seconds_per_pixel
+        self._seconds_per_pixel = known + SMOOTHING * (fresh - known)
 
     def pixels(self, seconds: float) -> int:
         """How many pixels the engine draws in that time, within what memory allows."""
-        if self._seconds_per_pixel <= 0:
-            return MOST_PIXELS
-        return max(1, min(MOST_PIXELS, int(seconds / self._seconds_per_pixel)))
+        if self._seconds_per_pixel is None:
+            return FIRST_PIXELS
+        return max(1, int(min(MOST_PIXELS, seconds / max(self._seconds_per_pixel, 1e-12))))

@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 from itertools import product
 from math import ceil
@@ -19,7 +20,7 @@ from app.cli.work import bring, watch
 from app.client import Client, Sent
 from app.errors import BadRequest, Misconfigured
 from app.receiver import Receiver
-from app.sheet import Row, contact_sheet
+from app.sheet import contact_sheet
 
 #: Photographs that scikit-image brings along and whose licences let anybody show them.
 PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png")
@@ -87,7 +88,7 @@ def send(
     client: Client, receiver: Receiver, paths: list[Path], out: Path, size: int
 ) -> dict[str, Any]:
     """One campaign of every picture in every style; what there is to report of it."""
-    styles = [one["slug"] for one in client.get("/v1/styles")["data"] if one["slug"] != PLAIN]
+    styles = [one["name"] for one in client.get("/v1/styles")["data"] if one["name"] != PLAIN]
     uploaded = bring(client, paths, quiet=False)
     if not uploaded:
         raise BadRequest("Not one of these pictures was accepted.")
@@ -132,7 +133,7 @@ def request(cells: list[Cell], style: str, size: int, webhook: str) -> dict[str,
 def numbers(campaign: dict[str, Any], items: list[dict[str, Any]], wall: float) -> dict[str, Any]:
     """What the report and the table hold; latencies count from the acceptance."""
     done = [item for item in items if item["status"] == "succeeded"]
-    latencies = sorted(item["latency_ms"] for item in done) or [0.0]
+    latencies = sorted(map(latency_ms, done)) or [0.0]
     batches = [item["provenance"]["batch_size"] for item in done] or [0]
     return {
         "jobs": campaign["counts"]["total"],
@@ -145,6 +146,14 @@ def numbers(campaign: dict[str, Any], items: list[dict[str, Any]], wall: float) 
         "mean_batch": round(mean(batches), 2),
         "cost_micros": campaign["cost"]["actual_micros"],
     }
+
+
+def latency_ms(item: dict[str, Any]) -> float:
+    """From acceptance to the end."""
+    accepted, ended = (
+        datetime.fromisoformat(item[moment]) for moment in ("created_at", "finished_at")
+    )
+    return (ended - accepted) / timedelta(milliseconds=1)
 
 
 def percentile(ordered: list[float], percent: int) -> float:
@@ -161,7 +170,7 @@ def draw_sheet(
 ) -> None:
     """Photographs down, styles across."""
     by_place = {(cell.picture, cell.style): outputs.get(cell.custom_id) for cell in cells}
-    rows = [Row([sent.path, *(by_place[sent, style] for style in styles)]) for sent in uploaded]
+    rows = [[sent.path, *(by_place[sent, style] for style in styles)] for sent in uploaded]
     contact_sheet(["photograph", *styles], rows, path, side=256)
 
 

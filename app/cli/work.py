@@ -89,7 +89,7 @@ def styles(key: Key, url: Url = LOCAL, as_json: Json = False) -> None:
         return
     table = Table("style", "title", "licence")
     for one in known:
-        table.add_row(one["name"], one["title"], one["licence"]["spdx"])
+        table.add_row(one["name"], one["title"], one["card"]["licence"]["spdx"])
     Console().print(table)
 
 
