@@ -37,9 +37,13 @@ def save_sheet(
     stylizer: Stylizer,
     table: StyleTable,
     side: int = 256,
+    shown: int = 256,
     quality: int = 90,
 ) -> None:
-    """One row per photograph (its middle, uint8 [3,H,W]): the content, then every style."""
+    """One row per photograph (its middle, uint8 [3,H,W]): the content, then every style.
+
+    Each is drawn at `side` pixels and shown at `shown`.
+    """
     device = table.rest.device
     rows = []
     for photo in photos:
@@ -49,7 +53,9 @@ def save_sheet(
         content = F.interpolate(content, (side, side), mode="bilinear", align_corners=False)
         drawn = [stylize(content, stylizer, row[None])[0] for row in table.styles]
         rows.append([content[0], *drawn])
-    tile(rows).save(path, quality=quality)
+    page = tile(rows)
+    size = (len(rows[0]) * shown, len(rows) * shown)
+    page.resize(size, Image.Resampling.LANCZOS).save(path, quality=quality)
 
 
 def main() -> None:
@@ -57,7 +63,8 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--photos", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--out", type=Path, required=True, help="a .jpg or .png file")
-    parser.add_argument("--side", type=int, default=384, help="short side to draw at, and tile")
+    parser.add_argument("--side", type=int, default=384, help="pixels a picture is drawn at")
+    parser.add_argument("--shown", type=int, default=384, help="pixels it takes on the page")
     parser.add_argument("--quality", type=int, default=90, help="of the JPEG")
     parser.add_argument("--limit", type=int, default=4, help="photographs at most")
     parser.add_argument("--threads", type=int, default=2)
@@ -66,7 +73,7 @@ def main() -> None:
     _, stylizer, table = load(chosen.checkpoint)
     paths = list_pictures(chosen.photos)[: chosen.limit]
     photos = [read_picture(path, chosen.side) for path in paths]
-    save_sheet(chosen.out, photos, stylizer, table, chosen.side, chosen.quality)
+    save_sheet(chosen.out, photos, stylizer, table, chosen.side, chosen.shown, chosen.quality)
 
 
 if __name__ == "__main__":
