@@ -1,6 +1,8 @@
 """Pictures come out right, broken ones are refused, and a dying decoder costs one picture."""
 
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -400,6 +402,22 @@ def test_decoders_leave_with_their_pool() -> None:
     assert not any(child.is_running() for child in children)
     with pytest.raises(RuntimeError, match="closed"):
         pool.decode(pictures.jpeg())
+
+
+def test_decoders_end_when_their_parent_is_killed() -> None:
+    program = (
+        "from app.settings import LimitSettings; from workers.codec.pool import DecodePool;"
+        "pool = DecodePool(2, LimitSettings()).__enter__(); print(*pool.pids, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as parent:
+        assert parent.stdout is not None
+        children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        assert len(children) == 2
+        parent.kill()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
 
 
 def test_a_decoder_that_cannot_start_is_said_at_once() -> None:

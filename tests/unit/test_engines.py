@@ -14,7 +14,7 @@ from onnxruntime import get_available_providers
 
 from app.catalog import Catalog
 from app.errors import CatalogCorrupt, EngineUnavailable
-from app.settings import EngineSettings
+from app.settings import CATALOG, EngineSettings
 from tests.unit import networks
 from workers.engines import open_engine
 from workers.engines.base import Embeddings, Engine, Pictures
@@ -155,6 +155,28 @@ def test_settings_choose_the_engine(tmp_path: Path) -> None:
 def test_an_unknown_stylizer_is_answered_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(CatalogCorrupt, match=r"no stylizer 'heavy', only blend-1\.0\.0"):
         open_engine(EngineSettings(stylizer="heavy"), small_catalog(tmp_path))
+
+
+def test_every_stylizer_we_ship_is_the_one_of_its_card() -> None:
+    catalog = Catalog(CATALOG)
+    for name in catalog.stylizers:
+        engine = open_engine(EngineSettings(stylizer=name), catalog)
+        engine.warm_up()
+        assert engine.stylizer_digest == catalog.stylizer(name).digest
+
+
+def test_a_shipped_stylizer_draws_a_picture_the_same_alone_and_in_company() -> None:
+    catalog = Catalog(CATALOG)
+    name = EngineSettings().stylizer
+    engine = open_engine(EngineSettings(), catalog)
+    numbers = [np.frombuffer(style.embeddings[name].content(), "<f4") for style in catalog.styles]
+    style, amount = np.stack(numbers), len(numbers)
+    content, strength = noise(amount, 36, 52, 3), np.linspace(0.2, 1, amount, dtype=np.float32)
+    together = engine.stylize(content, style, strength).astype(int)
+    for row in range(amount):
+        part = slice(row, row + 1)
+        alone = engine.stylize(content[part], style[part], strength[part])
+        assert np.abs(together[row] - alone[0]).max() <= 1
 
 
 def small_catalog(root: Path) -> Catalog:
