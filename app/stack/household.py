@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -48,18 +49,16 @@ class Household:
             **plan.environment,
         }
 
-    @property
+    @cached_property
     def flower_port(self) -> int:
         return kept.port(self.data / "flower-port")
 
     def children(self) -> Iterator[Child]:
-        """Everybody except the servers, who start first."""
+        """Everybody without whom nothing is ready, except the servers."""
         yield self._api()
         for device in range(self.plan.workers):
             yield self._worker(f"worker-{device}", "worker", "--device", str(device))
         yield self._worker("io", "io", "--beat")
-        if self.plan.flower:
-            yield self._flower()
 
     def _ours(self, given: Settings) -> Iterator[tuple[str, str]]:
         """Settings that were not given, as we need them here."""
@@ -100,8 +99,12 @@ class Household:
             grace=WORKER_GRACE,
         )
 
-    def _flower(self) -> Child:
-        """Told the broker by its environment: arguments are for everybody to see."""
+    def flower(self) -> Child:
+        """
+        The console of the fleet.
+
+        The broker's URL is in its environment, not in its arguments, which everybody may see.
+        """
         options = [f"--port={self.flower_port}", "--address=127.0.0.1", "--read_only"]
         return Child(
             name="flower",

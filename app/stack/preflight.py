@@ -13,7 +13,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from app.errors import Misconfigured
 from app.stack import kept
@@ -44,12 +45,12 @@ def locked(data: Path) -> Iterator[None]:
         yield
 
 
-def check_disk(data: Path) -> None:
-    """Raises Misconfigured when the disk is as good as full."""
+def check_disk(data: Path, needed: int = FREE_BYTES) -> None:
+    """Raises Misconfigured when fewer than `needed` bytes are free."""
     free = shutil.disk_usage(data).free
-    if free < FREE_BYTES:
+    if free < needed:
         raise Misconfigured(
-            f"Only {free // 2**20} MB are free for {data}, {FREE_BYTES // 2**20} MB are needed."
+            f"Only {free // 2**20} MB are free for {data}, {needed // 2**20} MB are needed."
             " Free some, or name a directory elsewhere with --data."
         )
 
@@ -67,16 +68,16 @@ def check_port(port: int) -> None:
 
 def check_database(url: str) -> None:
     """Raises Misconfigured when a database that was given does not let us in."""
-    engine = create_engine(url, connect_args={"connect_timeout": 5})
+    if not url.startswith("postgresql"):
+        raise Misconfigured("DATABASE_URL must start with postgresql://.")
     try:
+        engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
         engine.connect().close()
-    except OperationalError as error:
+    except (OperationalError, ArgumentError, ValueError) as error:
         raise Misconfigured(
-            f"DATABASE_URL does not work: {str(error.orig).strip()}. Correct it, or unset it to use"
+            f"DATABASE_URL does not work: {_reason(error)}. Correct it, or unset it to use"
             " a database of our own."
         ) from error
-    finally:
-        engine.dispose()
 
 
 def check_broker(url: str) -> None:
@@ -87,7 +88,13 @@ def check_broker(url: str) -> None:
     try:
         with Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5, retry=once) as client:
             client.ping()
-    except RedisError as error:
+    except (RedisError, ValueError) as error:
         raise Misconfigured(
             f"BROKER_URL does not work: {error}. Correct it, or unset it to use a Redis of our own."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What the server said, without our statement and links about it."""
+    said = error.orig if isinstance(error, OperationalError) else error
+    return str(said).strip()

@@ -60,6 +60,8 @@ def running(plan: Plan, given: Settings, say: Callable[[str], None]) -> Iterator
         _check_storage(given)
         _fill(database_url, catalog)
         supervisor.start(*household.children())
+        if plan.flower:
+            supervisor.start(household.flower())  # last: nobody waits for it
         yield Stack(
             url=plan.url,
             flower_url=f"http://127.0.0.1:{household.flower_port}" if plan.flower else None,
