@@ -55,11 +55,11 @@ class Client:
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """One object of the API."""
-        return self._answer(self._http.get(path, params=query))
+        return _answer(self._ask(self._http, "GET", path, params=query))
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """One action of the API."""
-        return self._answer(self._http.post(path, json=body))
+        return _answer(self._ask(self._http, "POST", path, json=body))
 
     def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Every object of a listing, page after page."""
@@ -82,10 +82,8 @@ class Client:
         }
         upload = self.post("/v1/uploads", asked)
         if not upload["received"]:
-            put = self._open.request(
-                upload["method"], upload["url"], content=content, headers=upload["headers"]
-            )
-            self._check(put)
+            headers = upload["headers"]
+            self._ask(self._open, upload["method"], upload["url"], content=content, headers=headers)
         return Sent(path, upload["id"])
 
     def upload_all(
@@ -109,10 +107,11 @@ class Client:
         """The campaign whenever it changed, until it is finished; polling costs ETags."""
         etag, pause = "", FIRST_PAUSE
         while True:
+            headers = {"if-none-match": etag} if etag else {}
             path = f"/v1/campaigns/{campaign_id}"
-            response = self._http.get(path, headers={"if-none-match": etag} if etag else {})
+            response = self._ask(self._http, "GET", path, headers=headers)
             if response.status_code != httpx2.codes.NOT_MODIFIED:
-                campaign = self._answer(response)
+                campaign = _answer(response)
                 etag, pause = response.headers.get("etag", ""), FIRST_PAUSE
                 yield campaign
                 if campaign["finished_at"] is not None:
@@ -122,19 +121,26 @@ class Client:
 
     def download(self, url: str) -> bytes:
         """The bytes behind a delivery URL."""
-        response = self._open.get(url, follow_redirects=True)
-        self._check(response)
-        return response.content
+        return self._ask(self._open, "GET", url, follow_redirects=True).content
 
-    def _answer(self, response: httpx2.Response) -> dict[str, Any]:
-        self._check(response)
-        body: dict[str, Any] = response.json()
-        return body
+    def _ask(self, http: httpx2.Client, method: str, url: str, **request: Any) -> httpx2.Response:
+        try:
+            response = http.request(method, url, **request)
+        except httpx2.TransportError as error:
+            where = error.request.url.copy_with(raw_path=b"/")
+            raise ServiceError(f"{where} does not answer: {error}") from error
+        if not response.is_success and response.status_code != httpx2.codes.NOT_MODIFIED:
+            raise _refusal(response)
+        return response
 
-    def _check(self, response: httpx2.Response) -> None:
-        if response.is_success:
-            return
-        if response.headers.get("content-type", "").startswith("application/problem+json"):
-            problem = response.json()
-            raise ServiceError(f"{problem['detail']} ({problem['code']})")
-        raise ServiceError(f"HTTP {response.status_code} from {response.url.host}")
+
+def _answer(response: httpx2.Response) -> dict[str, Any]:
+    body: dict[str, Any] = response.json()
+    return body
+
+
+def _refusal(response: httpx2.Response) -> ServiceError:
+    if response.headers.get("content-type", "").startswith("application/problem+json"):
+        problem = response.json()
+        return ServiceError(f"{problem['detail']} ({problem['code']})")
+    return ServiceError(f"HTTP {response.status_code} from {response.url.host}")

@@ -24,4 +24,4 @@ class Pace:
         """How many pixels the engine draws in that time, within what memory allows."""
         if self._seconds_per_pixel is None:
             return FIRST_PIXELS
-        return max(1, int(min(MOST_PIXELS, seconds / max(self._seconds_per_pixel, 1e-12))))
+        return max(1, round(min(MOST_PIXELS, seconds / max(self._seconds_per_pixel, 1e-12))))
