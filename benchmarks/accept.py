@@ -1,0 +1,109 @@
+"""How fast a campaign is accepted, and what its second is spent on."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from statistics import median
+from time import perf_counter
+from typing import Any, Final
+
+from pydantic_core import from_json
+from sqlalchemy import event, text
+
+from app.catalog import Catalog
+from app.domain.job import Lane
+from app.domain.requests import CampaignRequest
+from app.settings import Settings
+from app.storage import open_storage
+from app.submission import Desk, accept_campaign
+from benchmarks import pictures
+from benchmarks.result import Bench, Result, medians
+from benchmarks.system import System, running
+
+ITEMS: Final = 1_000
+ROUNDS: Final = 9
+
+
+def accept(bench: Bench) -> Iterator[Result]:
+    """Rows a second over HTTP, the uploads received before."""
+    with running(bench.directory, null_engine=True, environment=bench.environment) as system:
+        bench.say(f"uploading {ITEMS} pictures")
+        uploads = system.caller.upload_all(pictures.jpegs(ITEMS, (64, 64)))
+        over_http = [_timed(bench, system, uploads) for _ in range(bench.amount(ROUNDS, least=3))]
+        inside = _split(bench, system, uploads)
+    seconds = median(over_http)
+    rest = round(1000 * seconds - sum(inside.values()), 1)
+    details = {
+        "items": ITEMS,
+        "request_ms": [round(1000 * one, 1) for one in over_http],
+        "median_ms": round(1000 * seconds, 1),
+        "inside_ms": inside | {"http, answer, ticket": rest},
+    }
+    yield Result("accepting a campaign", ITEMS / seconds, "rows/s", ">=", None, 10_000, details)
+
+
+def _timed(bench: Bench, system: System, uploads: list[str]) -> float:
+    """One campaign; the next one starts when this one is out of the way."""
+    style = system.style
+    start = perf_counter()
+    campaign = system.caller.campaign(uploads, style)
+    seconds = perf_counter() - start
+    bench.say(f"accepted in {1000 * seconds:.0f} ms")
+    system.caller.finish([campaign])
+    return seconds
+
+
+class _NoTickets:
+    """Accepting in this process wakes nobody."""
+
+    def work(self, lane: Lane, tickets: int = 1) -> None:
+        """The sweep of the running system will find it."""
+
+    def deliver(self) -> None:
+        """Nobody asked for webhooks."""
+
+
+class _Clock:
+    """Seconds spent in the database, commits included."""
+
+    def __init__(self, engine: Any) -> None:
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._start = 0.0
+        event.listen(engine, "before_cursor_execute", self._begin)
+        event.listen(engine, "after_cursor_execute", self._end)
+
+    def _begin(self, *_: Any) -> None:
+        self._start = perf_counter()
+
+    def _end(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+        name = "insert jobs" if "json_to_recordset" in statement else "other SQL"
+        self.seconds[name] += perf_counter() - self._start
+
+
+def _split(bench: Bench, system: System, uploads: list[str]) -> dict[str, float]:
+    """The same request taken apart, in this process and on the same database."""
+    settings = Settings(_env_file=None)
+    style = system.style
+    desk = Desk(
+        settings=settings,
+        sessions=system.sessions,
+        storage=open_storage(settings.storage),
+        tickets=_NoTickets(),
+        stylizer=Catalog(settings.catalog).stylizer(settings.engine.stylizer).digest,
+    )
+    with system.sessions() as session:
+        tenant_id = session.scalar(text("SELECT tenant_id FROM uploads LIMIT 1"))
+    items = [{"custom_id": str(n), "input": {"upload_id": one}} for n, one in enumerate(uploads)]
+    body = json.dumps({"name": "split", "style": style, "items": items}).encode()
+    clock = _Clock(system.sessions.kw["bind"])
+    rows = []
+    for _ in range(bench.amount(ROUNDS, least=3)):
+        clock.seconds.clear()
+        start = perf_counter()
+        request = CampaignRequest.model_validate(from_json(body))
+        parsed = perf_counter()
+        accept_campaign(desk, tenant_id, request)
+        inside = perf_counter() - parsed - sum(clock.seconds.values())
+        seconds = {"parse": parsed - start, **clock.seconds, "planning, ORM, commit": inside}
+        rows.append({name: 1000 * spent for name, spent in seconds.items()})
+    return medians(rows[1:])

@@ -1,0 +1,179 @@
+"""What everything around the network costs: a campaign through an engine that draws nothing."""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from redis import Redis
+from sqlalchemy import text
+
+from benchmarks import pictures
+from benchmarks.census import Window
+from benchmarks.result import Bench, Result
+from benchmarks.system import System, running
+
+JOBS: Final = 5_000
+CAMPAIGN: Final = 1_000  #: items of one request
+SIZE: Final = (64, 64)
+WARM_UP: Final = 128
+COUNTED: Final = 1_000  #: jobs of the campaign whose statements are counted
+
+
+def overhead(bench: Bench) -> Iterator[Result]:
+    """CPU seconds of all processes per job; uploads apart, and in."""
+    jobs = bench.amount(JOBS, least=CAMPAIGN)
+    with running(bench.directory, null_engine=True, environment=bench.environment) as system:
+        _through(system, list(pictures.jpegs(WARM_UP, SIZE, seed=1)))
+        with system.census.window() as idle:
+            signal.sigtimedwait([], 3)
+        uploads, upload = _upload(bench, system, jobs)
+        before = _counters(system)
+        campaigns, accept = _accept(system, uploads)
+        work = _work(bench, system, campaigns)
+        counted = _difference(_counters(system), before)
+        groups, redis = _groups(system), _redis(system)
+        statements = _statements(system, uploads[:COUNTED])
+    phases = {"upload": upload, "accept": accept, "work": work}
+    per_job = 1000 * (accept.total + work.total) / jobs
+    details = {
+        "jobs": jobs,
+        "ms_per_job": {phase: _by_process(window, jobs) for phase, window in phases.items()},
+        "client_ms_per_job": {p: round(1000 * w.client / jobs, 3) for p, w in phases.items()},
+        "wall_s": {phase: round(window.wall, 2) for phase, window in phases.items()},
+        "others_share": {phase: round(window.others, 3) for phase, window in phases.items()},
+        "idle_cpu_share": round(idle.total / idle.wall, 4),
+        "groups": groups,
+        "commits_per_job": round(counted["commits"] / jobs, 4),
+        "rows_written_per_job": round(counted["rows"] / jobs, 2),
+        "wal_kb_per_job": round(counted["wal"] / jobs / 1024, 2),
+        "statements_per_job": statements,
+        "redis_commands_per_job": redis,
+    }
+    yield Result("overhead per job", per_job, "ms CPU", "<=", 3.0, 1.0, details)
+    with_uploads = per_job + 1000 * upload.total / jobs
+    yield Result("overhead per job, its upload included", with_uploads, "ms CPU", "<=", None, None)
+    yield Result("pictures a second, null engine", jobs / work.wall, "1/s", ">=")
+
+
+def _through(system: System, files: list[bytes]) -> None:
+    uploads = system.caller.upload_all(files)
+    system.caller.finish([system.caller.campaign(uploads, system.style)])
+
+
+def _upload(bench: Bench, system: System, jobs: int) -> tuple[list[str], Window]:
+    bench.say(f"drawing {jobs} pictures")
+    files = list(pictures.jpegs(jobs, SIZE))
+    bench.say(f"uploading {jobs} pictures")
+    with system.census.window() as window:
+        uploads = system.caller.upload_all(files)
+    return uploads, window
+
+
+def _accept(system: System, uploads: list[str]) -> tuple[list[str], Window]:
+    """Hand all in while the worker stands still: so we know what accepting alone takes."""
+    style = system.style
+    with _standing(system), system.census.window() as window:
+        campaigns = [
+            system.caller.campaign(uploads[start : start + CAMPAIGN], style)
+            for start in range(0, len(uploads), CAMPAIGN)
+        ]
+    return campaigns, window
+
+
+@contextmanager
+def _standing(system: System) -> Iterator[None]:
+    pid = system.census.find("worker").pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _work(bench: Bench, system: System, campaigns: list[str]) -> Window:
+    with system.census.window() as window:
+        system.caller.finish(campaigns, lambda ended: bench.say(f"{ended} pictures done"))
+    return window
+
+
+def _by_process(window: Window, jobs: int) -> dict[str, float]:
+    shares = {name: round(1000 * cpu / jobs, 3) for name, cpu in window.cpu.items()}
+    return {"all": round(1000 * window.total / jobs, 3), **shares}
+
+
+def _counters(system: System) -> Counter[str]:
+    statement = text("""
+        SELECT xact_commit AS commits, tup_inserted + tup_updated AS rows,
+            pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint AS wal
+        FROM pg_stat_database WHERE datname = current_database()
+    """)
+    with system.sessions() as session:
+        row = session.execute(statement).one()
+    with Redis.from_url(system.environment["BROKER_URL"]) as redis:
+        redis.config_resetstat()
+    return Counter(commits=row.commits, rows=row.rows, wal=row.wal)
+
+
+def _difference(now: Counter[str], before: Counter[str]) -> Counter[str]:
+    now.subtract(before)
+    return now
+
+
+def _groups(system: System) -> dict[str, float]:
+    """How many jobs shared a claim, a transaction and a storage write; and an engine call."""
+    statement = text("""
+        SELECT count(*) AS groups, avg(jobs) AS mean, max(jobs) AS largest,
+            (SELECT avg(batch_size) FROM inferences) AS batch
+        FROM (SELECT count(*) AS jobs FROM jobs WHERE status = 'succeeded'
+              GROUP BY started_at) AS one
+    """)
+    with system.sessions() as session:
+        row = session.execute(statement).one()
+    return {
+        "claims": row.groups,
+        "mean_jobs": round(float(row.mean), 1),
+        "largest": row.largest,
+        "mean_batch": round(float(row.batch), 1),
+    }
+
+
+def _redis(system: System) -> dict[str, int]:
+    with Redis.from_url(system.environment["BROKER_URL"]) as redis:
+        stats: Any = redis.info("commandstats")
+    calls = {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in stats.items()}
+    return dict(sorted(calls.items(), key=lambda pair: -pair[1])[:12])
+
+
+def _statements(system: System, uploads: list[str]) -> float:
+    """The server's log tells; it costs time, so this is a campaign of its own."""
+    log = system.data / "postgres" / "postgres.log"
+    with _logging(system):
+        size = log.stat().st_size
+        system.caller.finish([system.caller.campaign(uploads, system.style)])
+    return round(_logged(log, size) / len(uploads), 3)
+
+
+@contextmanager
+def _logging(system: System) -> Iterator[None]:
+    _configure(system, "ALTER SYSTEM SET log_statement = 'all'")
+    try:
+        yield
+    finally:
+        _configure(system, "ALTER SYSTEM RESET log_statement")
+
+
+def _configure(system: System, statement: str) -> None:
+    engine = system.sessions.kw["bind"].execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+        connection.execute(text("SELECT pg_reload_conf()"))
+
+
+def _logged(log: Path, start: int) -> int:
+    with log.open("rb") as file:
+        file.seek(start)
+        return sum(b"LOG:  statement:" in line for line in file)
