@@ -1,0 +1,66 @@
+"""What lies in the catalog is what its cards say, and an engine can load it without PyTorch."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("numpy", reason="no engine is installed")
+pytest.importorskip("onnxruntime", reason="no engine is installed")
+
+import numpy as np
+import onnxruntime
+
+CATALOG = Path(__file__).parents[2] / "catalog"
+FOLDERS = sorted(path.parent for path in CATALOG.glob("stylizers/*/model.json"))
+STYLES = sorted(CATALOG.glob("styles/*.json"))
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def embedding(style: Path, stylizer: str) -> Any:
+    entry = read(style)["embeddings"][stylizer]
+    return np.frombuffer(base64.b64decode(entry["base64"]), "<f4").reshape(entry["shape"])
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
+def test_a_stylizer_is_the_file_that_its_card_describes(folder: Path) -> None:
+    card, model = read(folder / "model.json"), (folder / "model.onnx").read_bytes()
+    assert folder.name == f"{card['name']}-{card['version']}"
+    assert (card["digest"], card["bytes"]) == (hashlib.sha256(model).hexdigest(), len(model))
+    assert card["parity"]["mean"] <= 0.25
+    assert card["parity"]["max"] <= 2
+
+
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: str(style.stem))
+def test_a_style_has_a_licence_and_an_embedding_for_every_stylizer(style: Path) -> None:
+    card = read(style)
+    assert card["slug"] == style.stem
+    assert all(card["licence"].values())
+    for folder in FOLDERS:
+        assert embedding(style, folder.name).shape == (
+            read(folder / "model.json")["embedding_size"],
+        )
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
+def test_styles_change_a_picture_and_the_identity_does_not(folder: Path) -> None:
+    session = onnxruntime.InferenceSession(
+        folder / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    ramp = np.linspace(0, 255, 45 * 67 * 3).reshape(45, 67, 3).astype(np.uint8)
+    feeds = {
+        "content": np.repeat(ramp[None], len(STYLES), axis=0),
+        "style": np.stack([embedding(style, folder.name) for style in STYLES]),
+        "strength": np.ones(len(STYLES), np.float32),
+    }
+    stylized = session.run(["stylized"], feeds)[0]
+    changed = {
+        style.stem: not np.array_equal(p, ramp) for style, p in zip(STYLES, stylized, strict=True)
+    }
+    assert changed == {style.stem: style.stem != "identity" for style in STYLES}
