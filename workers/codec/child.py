@@ -24,9 +24,10 @@ from workers.codec.wire import MESSAGE, REPLY, REQUEST, Answer
 Pixels: TypeAlias = NDArray[np.uint8]  #: [H, W, 3], sRGB
 Alpha: TypeAlias = NDArray[np.uint8]  #: [H, W], 255 is opaque
 
-#: glibc's own habit of handing every plane back costs 1.1 of 2.6 ms of a 512-pixel JPEG.
+#: glibc's own habit of handing every plane back costs 1.1 of 2.6 ms of a 512-pixel JPEG. Planes
+#: above 12 MiB, the blocks of large pictures, still go back at once.
 ALLOCATOR: Final = {
-    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    "MALLOC_MMAP_THRESHOLD_": str(12 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(2**26),
 }
 START_SECONDS: Final = 30.0
