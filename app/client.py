@@ -24,6 +24,10 @@ class ServiceError(ImpastoError):
     code = "service"
 
 
+class ServiceAway(ServiceError):
+    """Nobody answers there; that is about all pictures, not about one."""
+
+
 @dataclass(frozen=True)
 class Sent:
     """A picture that the service has, under the name it had here."""
@@ -94,7 +98,9 @@ class Client:
         def bring(path: Path) -> Sent | None:
             try:
                 sent = self.upload(path)
-            except ImpastoError as error:
+            except ServiceAway:
+                raise
+            except ServiceError as error:
                 seen(path, error)
                 return None
             seen(path, None)
@@ -128,7 +134,7 @@ class Client:
             response = http.request(method, url, **request)
         except httpx2.TransportError as error:
             where = error.request.url.copy_with(raw_path=b"/")
-            raise ServiceError(f"{where} does not answer: {error}") from error
+            raise ServiceAway(f"{where} does not answer: {error}") from error
         if not response.is_success and response.status_code != httpx2.codes.NOT_MODIFIED:
             raise _refusal(response)
         return response
