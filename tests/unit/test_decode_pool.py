@@ -218,6 +218,7 @@ def test_size_bounds_the_longest_side_and_never_enlarges(
     assert (width, height) == Parameters(output=Output(size=size)).output_size(640, 427)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.integers(1, 20_000), st.integers(1, 20_000), st.integers(32, 16_384))
 def test_the_child_counts_sizes_like_the_parameters_do(width: int, height: int, size: int) -> None:
     promised = Parameters(output=Output(size=size)).output_size(width, height)
