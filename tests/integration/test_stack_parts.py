@@ -22,7 +22,8 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, ResponseError
 
 from app.errors import Misconfigured
-from app.stack import kept
+from app.settings import Settings
+from app.stack import found, kept
 from app.stack.children import launched
 from app.stack.postgres import UNPRIVILEGED, EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
@@ -109,6 +110,25 @@ def test_a_second_start_continues_on_the_same_port(cluster: EmbeddedPostgres) ->
     with again:
         assert again.url == cluster.url
         assert answer(again) == 43
+
+
+def test_commands_beside_a_running_server_find_it(
+    cluster: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "postgres").symlink_to(cluster.directory)
+    ours, theirs = (
+        Settings(_env_file=None),
+        Settings(_env_file=None, database_url="postgresql://x/y"),
+    )
+    with cluster:
+        for _ in range(2):  # looking changes nothing
+            assert found.database_url(ours, data) == cluster.url
+    assert found.database_url(theirs, data) == "postgresql+psycopg2://x/y"
+    with pytest.raises(Misconfigured, match="impasto up"):
+        found.database_url(ours, tmp_path)
 
 
 def test_another_port_is_taken_when_the_last_one_is_not_free(cluster: EmbeddedPostgres) -> None:
