@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -11,12 +12,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from app.api.deps import State
-from app.api.main import create_app
+from app.api.keyring import Keyring
+from app.api.main import Lifespan, create_app
 from app.bell import Listener
 from app.catalog import Catalog
 from app.db import open_database
+from app.errors import Misconfigured
 from app.queue import CeleryTickets, open_queue
-from app.settings import settings
+from app.settings import Settings, settings
 from app.storage import open_storage
 from app.submission import Desk
 
@@ -26,20 +29,29 @@ THREADS: Final = 24
 GRACE: Final = 10  #: seconds that requests have to end after SIGTERM
 
 
-@asynccontextmanager
-async def production(_: FastAPI) -> AsyncIterator[State]:
-    """What the environment says, opened; ends with the process."""
-    config = settings()
-    desk = Desk(
+def open_desk(config: Settings) -> Desk:
+    """What the environment says. Raises `Misconfigured` before anything listens."""
+    if not config.secret_key.get_secret_value():
+        raise Misconfigured("IMPASTO_SECRET_KEY is empty: set it to a long random text.")
+    return Desk(
         settings=config,
         sessions=open_database(config.database_url.get_secret_value(), pool=THREADS),
         storage=open_storage(config.storage),
         tickets=CeleryTickets(open_queue(config)),
         stylizer=Catalog(config.catalog).stylizer(config.engine.stylizer).digest,
     )
-    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    async with Listener(config.broker_url.get_secret_value()) as listener:
-        yield {"desk": desk, "listener": listener}
+
+
+def production(desk: Desk) -> Lifespan:
+    """The desk for as long as the process serves."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        async with Listener(desk.settings.broker_url.get_secret_value()) as listener:
+            yield {"desk": desk, "listener": listener, "keyring": Keyring(desk.sessions)}
+
+    return lifespan
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,8 +61,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        desk = open_desk(settings())
+    except Misconfigured as error:
+        sys.exit(str(error))
     uvicorn.run(
-        create_app(production),
+        create_app(production(desk)),
         host=given.host,
         port=given.port,
         loop="uvloop",

@@ -5,9 +5,10 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from app.api.deps import TheDesk, key_in, tenant_of
+from app.api.deps import TheDesk, TheKeyring
 from app.api.links import asset_url, check_asset_url
 from app.api.problems import documented
 from app.api.replies import not_modified, unchanged
@@ -42,9 +43,10 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
     },
     openapi_extra={"security": [{}, {"HTTPBearer": []}, {"APIKeyHeader": []}]},
 )
-def get_asset(
+async def get_asset(
     request: Request,
     desk: TheDesk,
+    keyring: TheKeyring,
     sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
     owner: Annotated[UUID | None, Query(description="Part of a signed link.")] = None,
     expires: Annotated[int, Query(description="Part of a signed link.")] = 0,
@@ -57,20 +59,24 @@ def get_asset(
         check_asset_url(desk.settings, owner, sha256, expires, signature)
         tenant_id, audience = owner, "public"
     else:
-        tenant_id, audience = tenant_of(desk, key_in(request.headers)), "private"
+        tenant_id, audience = await keyring.tenant(request.headers), "private"
     caching = f"{audience}, max-age={YEAR}, immutable"
     headers = {"ETag": f'"{sha256}"', "Cache-Control": caching, **LOCKED}
-    with desk.sessions() as session:
-        asset = reading.asset(session, tenant_id, sha256)
+    asset = await run_in_threadpool(_asset, desk, tenant_id, sha256)
     if unchanged(if_none_match, headers["ETag"]):
         return not_modified(headers)
-    if place := _elsewhere(desk, asset, signed=audience == "public"):
+    if place := _elsewhere(desk, asset):
         aside = {"Cache-Control": f"private, max-age={REDIRECT_SECONDS // 2}"}
         return RedirectResponse(place, 307, aside)
     return _bytes(desk, asset, range, headers)
 
 
-def _elsewhere(desk: Desk, asset: Asset, *, signed: bool) -> str | None:
+def _asset(desk: Desk, tenant_id: UUID, digest: str) -> Asset:
+    with desk.sessions() as session:
+        return reading.asset(session, tenant_id, digest)
+
+
+def _elsewhere(desk: Desk, asset: Asset) -> str | None:
     """Where the store has the picture; a CDN in front of us asks us, and is not sent back."""
     key = asset_key(asset.tenant_id, asset.digest)
     place = desk.storage.url(key, media_type=asset.media_type, expires=REDIRECT_SECONDS)

@@ -9,13 +9,11 @@ from fastapi import Depends, Header, Query, Request, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic_core import from_json
-from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from app.api.keyring import Keyring
 from app.api.problems import documented
 from app.bell import Listener
-from app.db import keys
 from app.errors import Unauthorized
 from app.submission import Desk
 
@@ -27,6 +25,7 @@ class State(TypedDict):
 
     desk: Desk
     listener: Listener
+    keyring: Keyring
     request_id: NotRequired[str]
     tenant_id: NotRequired[UUID]
 
@@ -39,9 +38,7 @@ class KeyedRoute(APIRoute):
 
         async def keyed(request: Request) -> Response:
             state = _state(request)
-            state["tenant_id"] = await run_in_threadpool(
-                tenant_of, state["desk"], key_in(request.headers)
-            )
+            state["tenant_id"] = await state["keyring"].tenant(request.headers)
             return await answer(_Strict(request.scope, request.receive))
 
         return keyed
@@ -52,21 +49,6 @@ class _Strict(Request):
 
     async def json(self) -> Any:
         return from_json(await self.body(), allow_inf_nan=False)
-
-
-def key_in(headers: Headers) -> str:
-    """The API key a request carries. Raises `Unauthorized` when it carries none."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-    if not key:
-        raise Unauthorized("Send an API key: `Authorization: Bearer imp_...`.")
-    return key
-
-
-def tenant_of(desk: Desk, key: str) -> UUID:
-    """Whose key this is. Raises `Unauthorized`."""
-    with desk.sessions() as session:
-        return keys.tenant_of(session, key)
 
 
 def preferred_wait(prefer: str) -> float | None:
@@ -86,6 +68,10 @@ async def _listener(request: Request) -> Listener:
     return _state(request)["listener"]
 
 
+async def _keyring(request: Request) -> Keyring:
+    return _state(request)["keyring"]
+
+
 async def _tenant(request: Request) -> UUID:
     return _state(request)["tenant_id"]
 
@@ -96,6 +82,7 @@ def _state(request: Request) -> State:
 
 TheDesk = Annotated[Desk, Depends(_desk)]
 TheListener = Annotated[Listener, Depends(_listener)]
+TheKeyring = Annotated[Keyring, Depends(_keyring)]
 TenantId = Annotated[UUID, Depends(_tenant)]
 Cursor = Annotated[
     str | None, Query(max_length=100, description="`next_cursor` of the page before.")

@@ -83,8 +83,8 @@ def _options(fields: dict[str, Any]) -> JobOptions:
     for name in _JSON:
         if name in fields:
             fields[name] = _parsed(name, fields[name])
-    if "webhook_url" in fields:
-        fields.setdefault("webhook", {"url": fields.pop("webhook_url")})
+    if "webhook" not in fields and "webhook_url" in fields:
+        fields["webhook"] = {"url": fields.pop("webhook_url")}
     output = {name: fields.pop(name) for name in _OUTPUT if name in fields}
     try:
         return JobOptions.model_validate({**fields, "output": output})

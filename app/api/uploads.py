@@ -90,26 +90,31 @@ def create_upload(
     },
 )
 async def put_content(
-    request: Request, desk: TheDesk, upload_id: UUID, expires: int, signature: str
+    request: Request,
+    desk: TheDesk,
+    upload_id: UUID,
+    owner: UUID,
+    sha256: str,
+    expires: int,
+    signature: str,
 ) -> Response:
     """The address as the upload gave it, with its query; refused bytes leave nothing behind."""
+    place = _path(upload_id, owner, sha256)
     secret = desk.settings.secret_key.get_secret_value()
-    verify(_path(upload_id), expires, signature, secret=secret, now=time())
+    verify(place, expires, signature, secret=secret, now=time())
     content = await request.body()
-    await run_in_threadpool(_take, desk, upload_id, content)
+    await run_in_threadpool(_take, desk, upload_id, owner, sha256, content)
     return Response(status_code=204)
 
 
-def _take(desk: Desk, upload_id: UUID, content: bytes) -> None:
+def _take(desk: Desk, upload_id: UUID, owner: UUID, digest: str, content: bytes) -> None:
+    asset = look_at(content, tenant_id=owner, limits=desk.settings.limits)
+    if asset.digest != digest:
+        reason = {"pointer": "/sha256", "detail": f"the bytes sent have {asset.digest}"}
+        raise InvalidRequest("These are not the bytes that were announced.", errors=[reason])
+    desk.storage.put(Blob(asset_key(owner, digest), content, asset.media_type))
     with desk.sessions.begin() as session:
-        upload = intake.upload(session, upload_id)
-        asset = look_at(content, tenant_id=upload.tenant_id, limits=desk.settings.limits)
-        if asset.digest != upload.sha256:
-            reason = {"pointer": "/sha256", "detail": f"the bytes sent have {asset.digest}"}
-            raise InvalidRequest("These are not the bytes that were announced.", errors=[reason])
-        key = asset_key(upload.tenant_id, asset.digest)
-        desk.storage.put(Blob(key, content, asset.media_type))
-        intake.receive(session, upload.id, asset)
+        intake.receive(session, upload_id, asset)
 
 
 def _place(desk: Desk, tenant_id: UUID, upload_id: UUID, wanted: UploadRequest) -> PresignedUpload:
@@ -121,15 +126,16 @@ def _place(desk: Desk, tenant_id: UUID, upload_id: UUID, wanted: UploadRequest) 
         media_type=wanted.media_type,
         expires=SECONDS,
     )
-    return presigned or _ours(desk.settings, upload_id, wanted)
+    return presigned or _ours(desk.settings, _path(upload_id, tenant_id, wanted.sha256), wanted)
 
 
-def _ours(settings: Settings, upload_id: UUID, wanted: UploadRequest) -> PresignedUpload:
-    path, secret = _path(upload_id), settings.secret_key.get_secret_value()
-    query = sign(path, secret=secret, expires=int(time()) + SECONDS)
+def _ours(settings: Settings, place: str, wanted: UploadRequest) -> PresignedUpload:
+    secret = settings.secret_key.get_secret_value()
+    query = sign(place, secret=secret, expires=int(time()) + SECONDS)
     headers = {"Content-Type": wanted.media_type, "Content-Length": str(wanted.bytes)}
-    return PresignedUpload(f"{settings.public_url.rstrip('/')}{path}?{query}", headers)
+    return PresignedUpload(f"{settings.public_url.rstrip('/')}{place}&{query}", headers)
 
 
-def _path(upload_id: UUID) -> str:
-    return f"/v1/uploads/{upload_id}/content"
+def _path(upload_id: UUID, owner: UUID, digest: str) -> str:
+    """Says whose bytes will come and which, so that taking them needs no look-up."""
+    return f"/v1/uploads/{upload_id}/content?owner={owner}&sha256={digest}"

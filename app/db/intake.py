@@ -128,18 +128,11 @@ def add_upload(
     return row.one()
 
 
-def upload(session: Session, upload_id: UUID) -> Row[Any]:
-    """Whose upload this is and which bytes were promised. Raises `NotFound` once it expired."""
-    row = session.execute(_UPLOAD, {"id": upload_id}).first()
-    if row is None:
-        raise NotFound(f"There is no upload {upload_id}, or it has expired.")
-    return row
-
-
 def receive(session: Session, upload_id: UUID, asset: NewAsset) -> None:
-    """The bytes of an upload arrived, were inspected and stored."""
+    """The bytes of an upload arrived and were inspected. Raises `NotFound` once it expired."""
     values = {name: getattr(asset, name) for name in NewAsset.__slots__}
-    session.execute(_RECEIVE, {**values, "upload_id": upload_id})
+    if not session.execute(_RECEIVE, {**values, "upload_id": upload_id}).rowcount:  # type: ignore[attr-defined]
+        raise NotFound(f"There is no upload {upload_id}, or it has expired.")
 
 
 _ADD_UPLOAD = text("""
@@ -150,15 +143,11 @@ VALUES (:id, :tenant_id, :sha256, :media_type,
 RETURNING id, digest, expires_at
 """).bindparams(bindparam("id", type_=Uuid), bindparam("tenant_id", type_=Uuid))
 
-_UPLOAD = text("""
-SELECT id, tenant_id, sha256 FROM uploads WHERE id = :id AND expires_at > now()
-""").bindparams(bindparam("id", type_=Uuid))
-
 _RECEIVE = text("""
 WITH asset AS (
     INSERT INTO assets (tenant_id, digest, kind, media_type, bytes, width, height)
     VALUES (:tenant_id, :digest, :kind, :media_type, :bytes, :width, :height)
     ON CONFLICT DO NOTHING
 )
-UPDATE uploads SET digest = :digest WHERE id = :upload_id
+UPDATE uploads SET digest = :digest WHERE id = :upload_id AND expires_at > now()
 """).bindparams(bindparam("upload_id", type_=Uuid), bindparam("tenant_id", type_=Uuid))

@@ -4,9 +4,11 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
 import uvicorn
@@ -15,15 +17,19 @@ from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from app.api.deps import State
+from app.api.keyring import Keyring
 from app.api.main import create_app
-from app.bell import Listener
-from app.db import Sessions, keys
-from app.db.models import Base
+from app.bell import Bell, Listener
+from app.db import Sessions, costs, intake, jobs, keys
+from app.db.intake import NewAsset
+from app.db.models import AssetKind, Base
+from app.domain.job import Lane
 from app.settings import LimitSettings, LocalStorageSettings, Settings
-from app.storage import LocalStorage
+from app.storage import Blob, LocalStorage, asset_key
 from app.submission import Desk
 from tests.rows import Ground, new_ground
 from tests.tickets import ListTickets
+from tests.unit.pictures import png
 
 KEPT = ("tenants", "api_keys", "styles", "style_versions", "stylizers", "alembic_version")
 
@@ -44,7 +50,8 @@ class Api:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[State]:
             async with Listener(self.redis_url) as listener:
-                yield {"desk": self.desk, "listener": listener}
+                keyring = Keyring(self.desk.sessions)
+                yield {"desk": self.desk, "listener": listener, "keyring": keyring}
 
         return create_app(lifespan)
 
@@ -58,6 +65,34 @@ class Api:
                 for table in tables
             }
         return counts | {"files": sum(path.is_file() for path in root.rglob("*"))}
+
+
+def work(api: Api, *, amount: int = 1, lane: Lane = Lane.INTERACTIVE) -> list[UUID]:
+    """Claim jobs and end them well, with a worker's own statements."""
+    content = png((64, 48), compress_level=1)
+    digest = sha256(content).hexdigest()
+    api.desk.storage.put(Blob(asset_key(api.ground.tenant_id, digest), content, "image/png"))
+    output = NewAsset(
+        api.ground.tenant_id, digest, AssetKind.OUTPUT, "image/png", len(content), 64, 48
+    )
+    with api.desk.sessions.begin() as session:
+        claimed = jobs.claim(session, lane, worker="w", limit=amount, pixels=2**40, lease=60.0)
+    ended = [
+        jobs.Success(jobs.Held(row.id, row.attempt), digest, 274, '{"engine": 12.5}')
+        for row in claimed
+    ]
+    with api.desk.sessions.begin() as session:
+        intake.add_assets(session, [output])
+        jobs.succeed(session, ended, by="w")
+        costs.add(
+            session,
+            [
+                costs.NewInference(row.id, row.attempt, "cpu", "null", "a" * 64, 4, 12.5, 0.25)
+                for row in claimed
+            ],
+        )
+    Bell(api.redis_url).ring([row.id for row in claimed])
+    return [row.id for row in claimed]
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 from hashlib import sha256
 from typing import Any
-from uuid import uuid4
 
-import pytest
 from starlette.testclient import TestClient
 
 from tests.integration.conftest import Api
-from tests.unit.pictures import animated, jpeg, png, png_bomb, strip
+from tests.unit.pictures import jpeg
 
 
 def announce(client: TestClient, content: bytes, **changes: Any) -> Any:
