@@ -64,7 +64,7 @@ class Household:
         """Settings that were not given, as we need them here."""
         if "public_url" not in given.model_fields_set:
             yield "IMPASTO_PUBLIC_URL", self.plan.url
-        if "secret_key" not in given.model_fields_set:
+        if not given.secret_key.get_secret_value():
             yield "IMPASTO_SECRET_KEY", kept.secret(self.data / "secret-key")
         if "storage" not in given.model_fields_set:
             yield "IMPASTO_STORAGE__KIND", "local"

@@ -18,11 +18,12 @@ LINUX = sys.platform == "linux"
 
 def drop_root(user: str) -> None:
     """
-    Become `user`, keeping of all powers only the one to pass closed directories.
+    Become `user`, keeping of all powers only the one that passes closed directories.
 
     PostgreSQL refuses root, yet root's clones live below directories like /root that are closed
-    to everybody else, and changing their modes is not ours to do. Where the kernel does not grant
-    the power (some sandboxes), the program itself says which directory it could not enter.
+    to everybody else, and changing their modes is not ours to do. The power opens files, too: less
+    than root, more than nobody. Where the kernel does not grant it (some sandboxes), the program
+    itself says which directory it could not enter.
     """
     entry = pwd.getpwnam(user)
     os.setgroups([])
@@ -50,7 +51,13 @@ def die_with(parent: int, signal: int) -> None:
 def main(parent: str, signal: str, user: str, *argv: str) -> None:
     """Change who we are first: a change of user clears the death signal."""
     if user:
-        drop_root(user)
+        try:
+            drop_root(user)
+        except (KeyError, OSError) as error:
+            sys.exit(
+                f"Cannot become {user}, and PostgreSQL refuses root: {error}. Run as somebody"
+                " else, or set DATABASE_URL."
+            )
     die_with(int(parent), int(signal))
     os.execv(argv[0], argv)  # noqa: S606 - becoming another program is the point
 
