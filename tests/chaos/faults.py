@@ -1,0 +1,247 @@
+"""The faults themselves: what is broken, when, and how often. Each works on a running rig."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from signal import SIGCONT, SIGSTOP
+from time import time
+
+from redis import Redis
+
+from app.settings import WorkerSettings
+from tests.chaos.checker import Evidence
+from tests.chaos.client import Client
+from tests.chaos.copier import Copier
+from tests.chaos.network import Hold, LostReply
+from tests.chaos.rig import Rig
+from tests.chaos.waiting import until
+from tests.chaos.watch import Recovery, Watch
+
+RECOVERY = 15.0  #: seconds from the killed process being back
+FLOWING = 60.0  #: seconds in which work must be seen to flow
+
+#: What only the transactions of accepting, claiming, finishing, sweeping and telling say.
+COMMITS = {
+    "accept": b"json_to_recordset",
+    "claim": b"waiting_tenant",
+    "finish": b"INSERT INTO inferences",
+    "sweep": b"lease expired",
+    "tell": b"response_status",
+}
+FIRST_OF_FINISH = b"INSERT INTO assets"  #: nothing is locked yet when it is held
+
+
+@dataclass
+class Stage:
+    """A rig under load, somebody who looks on, and dice."""
+
+    rig: Rig
+    watch: Watch
+    dice: random.Random
+    jobs: int
+    rounds: int
+    client: Client
+    allowed: int = 0
+    faults: int = 0
+    resumed: list[float] | None = None  #: seconds to the first claim after each fault
+    waits: Recovery = Recovery(0, 0.0, 0.0)
+
+    def rounds_of_work(self) -> Iterator[int]:
+        """Let the client ask for its share, round by round, and wait until work flows."""
+        for number in self.shares():
+            until(self._flows, FLOWING, "somebody works")
+            yield number
+
+    def shares(self, before: Callable[[], object] = bool) -> Iterator[int]:
+        """Let the client ask for its share, round by round, each time after `before`."""
+        most = max(2, min(250, 2 * self.jobs // self.rounds))
+        self.client.start(self.jobs, most=most, room=lambda: self.client.asked < self.allowed)
+        for number in range(self.rounds):
+            before()
+            self.allowed = self.jobs * (number + 1) // self.rounds
+            yield number
+        self.client.finish()
+
+    def resume(self, since: float) -> None:
+        """Wait until work goes on after a fault that ended at `since`, and note how long it took."""
+        statement = (
+            "SELECT extract(epoch FROM min(at))::float FROM job_history"
+            " WHERE status = 'running' AND at > to_timestamp(:since)"
+        )
+        self.watch.excuse(since)
+        until(
+            lambda: self.rig.scalar(statement, since=since) or not self.rig.unfinished(),
+            2 * RECOVERY,
+            "work goes on",
+        )
+        claimed = self.rig.scalar(statement, since=since)
+        if claimed is not None:
+            self.noted.append(claimed - since)
+
+    @property
+    def noted(self) -> list[float]:
+        self.resumed = self.resumed or []
+        return self.resumed
+
+    def _flows(self) -> bool:
+        return bool(self.rig.scalar("SELECT 1 FROM jobs WHERE status = 'running' LIMIT 1"))
+
+
+Fault = Callable[[Stage], None]
+
+
+@contextmanager
+def stage(rig: Rig, jobs: int, rounds: int) -> Iterator[Stage]:
+    """A client at work and a watch; the client stops when the block ends, however it ends."""
+    client = rig.client()
+    with Watch(rig.sessions) as watch:
+        try:
+            yield Stage(rig, watch, random.Random(rig.seed), jobs, rounds, client)
+        finally:
+            client.stop()
+
+
+def evidence(rig: Rig, watch: Watch) -> Evidence:
+    """Everything there is to judge a rig by."""
+    return Evidence(rig.sessions, rig.storage, rig.journal, rig.receiver.heard, watch.stalls)
+
+
+def kill_workers(on: Stage) -> None:
+    """1: `kill -9` of a worker that holds jobs, at a random moment; now and then of the io worker."""
+    for number in on.rounds_of_work():
+        if number % 8 == 7:
+            on.rig.keeper.wait_ready("io")
+            on.rig.keeper.kill("io")
+        else:
+            _kill_a_busy_worker(on)
+        on.faults += 1
+    for name in (*on.rig.workers, "io"):
+        on.rig.keeper.wait_ready(name)
+
+
+def _kill_a_busy_worker(on: Stage) -> None:
+    def busy() -> str:
+        ready = [name for name in on.rig.workers if on.rig.keeper.serves(name)]
+        on.dice.shuffle(ready)
+        return next((name for name in ready if _may_die(on, name)), "")
+
+    name = until(busy, FLOWING, "a worker holds jobs", every=0.005)
+    moment = time() + on.dice.uniform(0, 0.05)
+    until(lambda: time() >= moment, 5, "the moment", every=0.001)
+    on.rig.keeper.kill(name)
+
+
+def _may_die(on: Stage, name: str) -> bool:
+    """It holds jobs, and none that a third death alone would rightly quarantine."""
+    held, most = on.rig.row(
+        "SELECT count(*), coalesce(max(crashes), 0) FROM jobs"
+        " WHERE status = 'running' AND worker LIKE :like",
+        like=f"%:{on.rig.keeper.life(name).pid}:%",
+    )
+    return bool(held) and most < 2
+
+
+def kill_redis(on: Stage) -> None:
+    """2: `kill -9` of Redis under load; its log survives."""
+    for _ in on.rounds_of_work():
+        on.rig.keeper.kill("redis", stay_down=True)
+        on.resume(on.rig.keeper.up("redis").ready or time())
+        on.faults += 1
+
+
+def cut_power_of_redis(on: Stage) -> None:
+    """3: Redis comes back without the last 64 KiB of its log."""
+    for _ in on.rounds_of_work():
+        on.rig.cut_power_of_redis()
+        on.resume(on.rig.keeper.up("redis").ready or time())
+        on.faults += 1
+
+
+def lose_redis(on: Stage) -> None:
+    """4: Redis comes back empty, or is emptied while it runs."""
+    with Redis.from_url(on.rig.redis.url) as redis:
+        for number in on.rounds_of_work():
+            if number % 2:
+                redis.flushall()
+                on.resume(time())
+            else:
+                on.rig.lose_redis()
+                on.resume(on.rig.keeper.up("redis").ready or time())
+            on.faults += 1
+
+
+def stop_postgres(on: Stage) -> None:
+    """6: an immediate stop of Postgres, wherever its transactions are."""
+    for _ in on.rounds_of_work():
+        on.rig.stop_postgres()
+        on.resume(on.rig.keeper.up("postgres").ready or time())
+        on.faults += 1
+
+
+def lose_replies(on: Stage) -> None:
+    """7: COMMIT is done and its reply dropped, on accept, claim, finish, sweep and tell."""
+    times = max(1, on.rounds // len(COMMITS))
+    struck = []
+    for name, text in COMMITS.items():
+        for process in _speakers(on, name):
+            struck.append(LostReply(text, times))
+            on.rig.link(process, "postgres").rules.append(struck[-1])
+    for _ in on.rounds_of_work():
+        pass
+    on.rig.settle(120)
+    on.faults = sum(rule.struck for rule in struck)
+
+
+def _speakers(on: Stage, name: str) -> list[str]:
+    if name in ("sweep", "tell"):
+        return ["io"]
+    return ["desk"] if name == "accept" else on.rig.workers
+
+
+def copy_tickets(on: Stage) -> None:
+    """10: every message of Redis five times, the copies later, before and behind others."""
+    names = ["desk", "io", *on.rig.workers]
+    with Copier(on.rig.redis.url, on.dice, copies=4) as copier:
+        for name in names:
+            on.rig.link(name, "redis").taps.append(copier.see)
+        for _ in on.rounds_of_work():
+            pass
+        on.rig.settle(120)
+        on.faults = copier.copied
+
+
+def wake_zombies(on: Stage) -> None:
+    """
+    11: a worker is frozen as it finishes its jobs, loses them, and finishes all the same.
+
+    Its answer meets a job in the hands of the next worker, who is held at the same place.
+    """
+    zombie, heir = on.rig.workers
+    keeper, lease = on.rig.keeper, WorkerSettings().lease_seconds
+    ways = {name: on.rig.link(name, "postgres") for name in (zombie, heir)}
+    holds = {name: Hold(FIRST_OF_FINISH) for name in ways}
+
+    def set_the_scene() -> None:
+        keeper.signal(heir, SIGSTOP)  # so that the zombie gets something to do
+        holds[zombie] = Hold(FIRST_OF_FINISH)
+        ways[zombie].rules.append(holds[zombie])
+
+    for _ in on.shares(set_the_scene):
+        assert holds[zombie].reached.wait(FLOWING), "the zombie never finished anything"
+        frozen, pid = time(), keeper.signal(zombie, SIGSTOP).pid
+        keeper.signal(heir, SIGCONT)
+        until(lambda: on.rig.unfinished() == on.rig.held_by(pid) > 0, lease, "the heir is idle")
+        holds[heir] = Hold(FIRST_OF_FINISH)
+        ways[heir].rules.append(holds[heir])
+        until(lambda: not on.rig.held_by(pid), 2 * RECOVERY, "the zombie's jobs are taken back")
+        assert holds[heir].reached.wait(FLOWING), "the heir never had one of them"
+        until(lambda: time() > frozen + 2 * lease, 2 * lease, "two leases have passed")
+        holds[zombie].release()
+        keeper.signal(zombie, SIGCONT)
+        assert holds[zombie].over.wait(FLOWING), "the zombie gave up"
+        holds[heir].release()
+        for way in ways.values():
+            way.rules.clear()
+        on.rig.settle(4 * RECOVERY)
+        on.faults += 1

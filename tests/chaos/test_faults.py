@@ -1,0 +1,55 @@
+"""Faults on the whole system: nothing lost, nothing doubled, and back to work within 15 s."""
+
+import os
+
+from tests.chaos import faults
+from tests.chaos.conftest import Arena
+from tests.chaos.faults import RECOVERY, Stage
+from tests.chaos.checker import Verdict
+
+
+KILLS = int(os.environ.get("IMPASTO_CHAOS_KILLS", 100))
+
+
+def demand(verdict: Verdict, on: Stage) -> None:
+    """What every fault must leave behind."""
+    assert not verdict.findings, f"\n{verdict}"
+    assert on.waits.max <= RECOVERY, f"back to work only after {on.waits.max:.1f} s"
+
+
+def test_1_killed_workers_lose_nothing(arena: Arena) -> None:
+    verdict, on = arena.run(faults.kill_workers, jobs=10_000, rounds=KILLS)
+    demand(verdict, on)
+    assert on.waits.hit >= on.faults / 4, "the kills hit too little to prove anything"
+
+
+def test_2_a_killed_redis_loses_nothing(arena: Arena) -> None:
+    demand(*arena.run(faults.kill_redis, jobs=10_000, rounds=10))
+
+
+def test_3_a_power_cut_of_redis_loses_nothing(arena: Arena) -> None:
+    demand(*arena.run(faults.cut_power_of_redis, jobs=5_000, rounds=5))
+
+
+def test_4_an_emptied_redis_loses_nothing(arena: Arena) -> None:
+    demand(*arena.run(faults.lose_redis, jobs=6_000, rounds=6))
+
+
+def test_6_a_stopped_postgres_loses_nothing(arena: Arena) -> None:
+    demand(*arena.run(faults.stop_postgres, jobs=10_000, rounds=20))
+
+
+def test_7_a_lost_reply_to_a_commit_doubles_nothing(arena: Arena) -> None:
+    verdict, on = arena.run(faults.lose_replies, jobs=5_000, rounds=50)
+    demand(verdict, on)
+    assert on.faults >= 25
+
+
+def test_10_copied_tickets_double_nothing(arena: Arena) -> None:
+    verdict, on = arena.run(faults.copy_tickets, jobs=10_000, rounds=10)
+    demand(verdict, on)
+    assert on.faults >= 100
+
+
+def test_11_a_zombies_answer_is_refused(arena: Arena) -> None:
+    demand(*arena.run(faults.wake_zombies, jobs=300, rounds=2))
