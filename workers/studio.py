@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +80,6 @@ class Work:
     picture: Picture | None = None
     error: ImpastoError | None = None
 
-    @property
+    @cached_property
     def parameters(self) -> Parameters:
         return Parameters.model_validate(self.row.parameters)

@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy import ARRAY, FromClause, bindparam, cast, column, func
 
 
-def as_table(**columns: tuple[Any, list[Any]]) -> FromClause:
-    """`as_table(id=(Uuid, ids), cost=(Integer, costs))`: one array parameter a column."""
+def as_table(**kinds: Any) -> FromClause:
+    """`as_table(id=Uuid, cost=Integer)`: rows of the lists given as `new_id` and `new_cost`."""
     arrays = [
-        cast(bindparam(f"new_{name}", values, type_=ARRAY(kind)), ARRAY(kind))
-        for name, (kind, values) in columns.items()
+        cast(bindparam(f"new_{name}", type_=ARRAY(kind)), ARRAY(kind))
+        for name, kind in kinds.items()
     ]
-    names = [column(name, kind) for name, (kind, _) in columns.items()]
+    names = [column(name, kind) for name, kind in kinds.items()]
     return func.unnest(*arrays).table_valued(*names, name="new").render_derived()

@@ -1,13 +1,12 @@
 """What each picture took of an engine, as measured."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import text
 from sqlalchemy.orm import Session
-
-from app.db.models import Inference
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,16 @@ class NewInference:
 
 def add(session: Session, inferences: Sequence[NewInference]) -> None:
     """Append measurements; there is one for every success."""
-    if inferences:
-        names = NewInference.__slots__
-        rows = [{name: getattr(row, name) for name in names} for row in inferences]
-        session.execute(insert(Inference), rows)
+    names = NewInference.__slots__
+    rows = [{name: getattr(row, name) for name in names} for row in inferences]
+    if rows:
+        session.execute(_ADD, {"inferences": json.dumps(rows, default=str)})
+
+
+_ADD = text("""
+INSERT INTO inferences (job_id, attempt, device, engine, stylizer_digest, batch_size,
+    device_ms, pixel_share)
+SELECT * FROM json_to_recordset(CAST(:inferences AS json)) AS inference (
+    job_id uuid, attempt int, device text, engine text, stylizer_digest text, batch_size int,
+    device_ms float, pixel_share float)
+""")

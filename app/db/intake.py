@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.models import Asset, AssetKind, Upload
@@ -91,14 +90,20 @@ def add_jobs(
     )
 
 
+_ADD_ASSETS = text("""
+INSERT INTO assets (tenant_id, digest, kind, media_type, bytes, width, height)
+SELECT * FROM json_to_recordset(CAST(:assets AS json)) AS asset (
+    tenant_id uuid, digest text, kind text, media_type text, bytes bigint, width int, height int)
+ORDER BY tenant_id, digest
+ON CONFLICT DO NOTHING
+""")
+
+
 def add_assets(session: Session, assets: Iterable[NewAsset]) -> None:
     """Write assets that are new; in the order of their keys, so that two groups cannot deadlock."""
-    rows = {(asset.tenant_id, asset.digest): asset for asset in assets}
-    values = [
-        {name: getattr(rows[key], name) for name in NewAsset.__slots__} for key in sorted(rows)
-    ]
-    if values:
-        session.execute(insert(Asset).on_conflict_do_nothing(), values)
+    rows = [{name: getattr(asset, name) for name in NewAsset.__slots__} for asset in assets]
+    if rows:
+        session.execute(_ADD_ASSETS, {"assets": json.dumps(rows, default=str)})
 
 
 def assets_of(

@@ -9,17 +9,20 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Double,
     FromClause,
     Integer,
     Row,
+    Select,
     String,
+    Text,
     Uuid,
     and_,
+    bindparam,
     case,
     cast,
     func,
     insert,
-    literal,
     null,
     select,
     update,
@@ -75,66 +78,52 @@ class Success:
 
 
 def claim(
-    session: Session, lane: Lane, *, worker: str, limit: int, pixels: int, lease: float
+    session: Session,
+    lane: Lane,
+    *,
+    worker: str,
+    limit: int,
+    pixels: int,
+    lease: float,
+    crashes: int = MAX_SOLO_CRASHES,
 ) -> Sequence[Row[Any]]:
     """
     Take up to `limit` jobs of about `pixels` in all (one at least), fair between tenants.
 
+    `crashes` 0 leaves out those that have killed a worker since they are suspected.
+
     The attempt is counted here, before a byte of the picture is touched: a picture that kills
     its worker has been counted by then.
     """
-    return move(
-        session,
-        JobStatus.RUNNING,
-        Job.id.in_(claimable(lane, limit=limit, pixels=pixels)),
-        by=worker,
-        attempt=Job.attempt + 1,
-        worker=worker,
-        lease_until=func.now() + timedelta(seconds=lease),
-        started_at=func.coalesce(Job.started_at, func.now()),
-        stage="claimed",
-    )
+    wanted: dict[str, Any] = {
+        "its_lane": lane.value,
+        "most_jobs": limit,
+        "most_pixels": pixels,
+        "most_crashes": crashes,
+        "lease": lease,
+    }
+    return _carry_out(session, JobStatus.RUNNING, _CLAIM, by=worker, **wanted)
 
 
 def renew(
     session: Session, held: Iterable[Held], stages: Iterable[str], *, lease: float
 ) -> set[UUID]:
     """Extend the leases still held; a job missing from the answer belongs to somebody else."""
-    rows = list(held)
-    new = as_table(
-        id=(Uuid, [row.id for row in rows]),
-        attempt=(Integer, [row.attempt for row in rows]),
-        stage=(String, list(stages)),
-    )
-    statement = (
-        update(Job)
-        .where(Job.status == JobStatus.RUNNING, Job.id == new.c.id, Job.attempt == new.c.attempt)
-        .values(lease_until=func.now() + timedelta(seconds=lease), stage=new.c.stage)
-        .returning(Job.id)
-    )
-    return set(session.scalars(statement))
+    renewed = session.scalars(_RENEW, _new(held) | {"new_stage": list(stages), "lease": lease})
+    return set(renewed)
 
 
 def succeed(session: Session, successes: Sequence[Success], *, by: str) -> set[UUID]:
     """End these jobs well; one whose attempt is no longer held is left as it is."""
     if not successes:
         return set()
-    new = as_table(
-        id=(Uuid, [success.held.id for success in successes]),
-        attempt=(Integer, [success.held.attempt for success in successes]),
-        output=(String, [success.output_digest for success in successes]),
-        cost=(BigInteger, [success.cost_micros for success in successes]),
-        timings=(String, [success.timings for success in successes]),
-    )
-    moved = move(
-        session,
-        JobStatus.SUCCEEDED,
-        *_held(new),
-        by=by,
-        output_digest=new.c.output,
-        cost_micros=new.c.cost,
-        timings=cast(new.c.timings, JSONB),
-    )
+    brought: dict[str, Any] = {
+        "new_output": [success.output_digest for success in successes],
+        "new_cost": [success.cost_micros for success in successes],
+        "new_timings": [success.timings for success in successes],
+    }
+    held = _new(success.held for success in successes)
+    moved = _carry_out(session, JobStatus.SUCCEEDED, _SUCCEED, by=by, **held, **brought)
     return {row.id for row in moved}
 
 
@@ -159,11 +148,8 @@ def break_off(
 
 def hand_back(session: Session, held: Iterable[Held], *, by: str) -> int:
     """Return unbroken work at shutdown: queued at once, and nobody's failure."""
-    rows = list(held)
-    new = as_table(
-        id=(Uuid, [row.id for row in rows]), attempt=(Integer, [row.attempt for row in rows])
-    )
-    return len(move(session, JobStatus.QUEUED, *_held(new), by=by, note="handed back"))
+    note = "handed back"
+    return len(_carry_out(session, JobStatus.QUEUED, _HAND_BACK, by=by, note=note, **_new(held)))
 
 
 def fetched(session: Session, held: Held, *, content_digest: str, pixels: int, key: str) -> bool:
@@ -200,17 +186,21 @@ def rescue(session: Session) -> int:
     """
     Give back the jobs whose worker stopped renewing.
 
-    They run alone from then on, so that a picture that kills workers is told from its batch
-    mates; one that killed `MAX_SOLO_CRASHES` workers alone is quarantined. The predicate stands
-    in the UPDATE itself: a job finished in the meantime is not touched.
+    They run in small groups from then on, and alone if the group dies, too: so a picture that
+    kills workers is told from its batch mates, and those of a worker that just died are done
+    soon. One that killed `MAX_SOLO_CRASHES` workers alone is quarantined. The predicate stands
+    in the UPDATE itself: a job finished in the meantime is not touched. Rows that a frozen
+    worker has locked wait for a later sweep, or it would hold up all others.
     """
     lost = and_(Job.status == JobStatus.RUNNING, Job.lease_until < func.now())
-    alone = Job.lane == Lane.SOLO.value
-    poison = and_(alone, Job.crashes + 1 >= MAX_SOLO_CRASHES)
+    free = Job.id.in_(select(Job.id).where(lost).order_by(Job.id).with_for_update(skip_locked=True))
+    suspect = Job.lane == Lane.SOLO.value
+    poison = and_(suspect, Job.crashes >= MAX_SOLO_CRASHES)
     quarantined = move(
         session,
         JobStatus.FAILED,
         lost,
+        free,
         poison,
         note="quarantined",
         crashes=Job.crashes + 1,
@@ -221,9 +211,10 @@ def rescue(session: Session) -> int:
         session,
         JobStatus.QUEUED,
         lost,
+        free,
         note="lease expired",
         lane=case((Job.lane == Lane.FETCH.value, Lane.FETCH.value), else_=Lane.SOLO.value),
-        crashes=Job.crashes + case((alone, 1), else_=0),
+        crashes=Job.crashes + case((suspect, 1), else_=0),
         # Behind the others that died with it, and the further the oftener it did.
         available_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, Job.crashes),
     )
@@ -252,6 +243,11 @@ def move(
     History, ledger, campaign counts and events are written in the caller's transaction, so
     a status cannot be seen without its consequences. Answers with the jobs that moved.
     """
+    return _carry_out(session, to, _moving(to, *where, **changes), by=by, note=note)
+
+
+def _moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select[Any]:
+    """The statement of a move. Building one costs more than running it, so some are kept."""
     moved = (
         update(Job)
         .where(Job.status.in_(sorted(sources(to))), *where)
@@ -263,11 +259,23 @@ def move(
         insert(JobHistory)
         .from_select(
             ["job_id", "status", "attempt", "worker", "note"],
-            select(moved.c.id, moved.c.status, moved.c.attempt, literal(by), literal(note)),
+            select(moved.c.id, moved.c.status, moved.c.attempt, _BY, _NOTE),
         )
         .cte("wrote")
     )
-    rows = session.execute(select(moved).add_cte(wrote)).all()
+    return select(moved).add_cte(wrote)
+
+
+def _carry_out(
+    session: Session,
+    to: JobStatus,
+    moving: Select[Any],
+    *,
+    by: str | None = None,
+    note: str | None = None,
+    **given: Any,
+) -> Sequence[Row[Any]]:
+    rows = session.execute(moving, {"by": by, "remark": note, **given}).all()
     if rows:
         events.record(session, to, rows)
     if rows and to.final:
@@ -288,3 +296,42 @@ def _held(new: FromClause) -> tuple[ColumnElement[bool], ...]:
     """Still running under the attempt its holder claimed: the fence."""
     running = Job.status == JobStatus.RUNNING
     return Job.id == new.c.id, Job.attempt == new.c.attempt, running
+
+
+def _new(held: Iterable[Held]) -> dict[str, Any]:
+    """What `as_table` needs of jobs and their attempts."""
+    rows = list(held)
+    return {"new_id": [row.id for row in rows], "new_attempt": [row.attempt for row in rows]}
+
+
+_BY, _NOTE = bindparam("by", type_=String), bindparam("remark", type_=Text)
+_LEASE = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("lease", type_=Double))
+
+_CLAIM = _moving(
+    JobStatus.RUNNING,
+    Job.id.in_(claimable()),
+    attempt=Job.attempt + 1,
+    worker=_BY,
+    lease_until=_LEASE,
+    started_at=func.coalesce(Job.started_at, func.now()),
+    stage="claimed",
+)
+
+_renewed = as_table(id=Uuid, attempt=Integer, stage=String)
+_RENEW = (
+    update(Job)
+    .where(*_held(_renewed))
+    .values(lease_until=_LEASE, stage=_renewed.c.stage)
+    .returning(Job.id)
+)
+
+_done = as_table(id=Uuid, attempt=Integer, output=String, cost=BigInteger, timings=String)
+_SUCCEED = _moving(
+    JobStatus.SUCCEEDED,
+    *_held(_done),
+    output_digest=_done.c.output,
+    cost_micros=_done.c.cost,
+    timings=cast(_done.c.timings, JSONB),
+)
+
+_HAND_BACK = _moving(JobStatus.QUEUED, *_held(as_table(id=Uuid, attempt=Integer)))

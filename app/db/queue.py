@@ -11,19 +11,19 @@ from app.domain.job import JobStatus, Lane
 _CLAIMABLE = """
 WITH RECURSIVE waiting_tenant AS (
     (SELECT tenant_id FROM jobs
-     WHERE status = 'queued' AND lane = :lane ORDER BY tenant_id LIMIT 1)
+     WHERE status = 'queued' AND lane = :its_lane ORDER BY tenant_id LIMIT 1)
   UNION ALL
     SELECT (SELECT jobs.tenant_id FROM jobs
-            WHERE status = 'queued' AND lane = :lane AND jobs.tenant_id > last.tenant_id
+            WHERE status = 'queued' AND lane = :its_lane AND jobs.tenant_id > last.tenant_id
             ORDER BY jobs.tenant_id LIMIT 1)
     FROM waiting_tenant AS last WHERE last.tenant_id IS NOT NULL
 ), candidate AS (
     SELECT oldest.id, oldest.pixels, oldest.tenant_id
     FROM waiting_tenant CROSS JOIN LATERAL (
         SELECT id, pixels, jobs.tenant_id FROM jobs
-        WHERE status = 'queued' AND lane = :lane AND jobs.tenant_id = waiting_tenant.tenant_id
-          AND available_at <= now()
-        ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+        WHERE status = 'queued' AND lane = :its_lane AND jobs.tenant_id = waiting_tenant.tenant_id
+          AND available_at <= now() AND crashes <= :most_crashes
+        ORDER BY id LIMIT :most_jobs FOR UPDATE SKIP LOCKED
     ) AS oldest
 ), turn AS (
     SELECT id, pixels, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS round
@@ -32,15 +32,18 @@ WITH RECURSIVE waiting_tenant AS (
     SELECT id, row_number() OVER w AS place, sum(pixels) OVER w - pixels AS before
     FROM turn WINDOW w AS (ORDER BY round, id)
 )
-SELECT id FROM place WHERE place <= :limit AND before < :pixels
+SELECT id FROM place WHERE place <= :most_jobs AND before < :most_pixels
 """
 
 
-def claimable(lane: Lane, *, limit: int, pixels: int) -> Select[tuple[object]]:
-    """Ids of up to `limit` waiting jobs, locked; fewer when they exceed `pixels` in all."""
-    chosen = text(_CLAIMABLE).bindparams(
-        bindparam("lane", lane.value, String), limit=limit, pixels=pixels
-    )
+def claimable() -> Select[tuple[object]]:
+    """
+    Ids of up to `most_jobs` of `its_lane`, locked; fewer when they exceed `most_pixels` in all.
+
+    Only jobs that killed at most `most_crashes` workers since they are suspected. The four are
+    given at execution, and not called like columns: SQLAlchemy would set those.
+    """
+    chosen = text(_CLAIMABLE).bindparams(bindparam("its_lane", type_=String))
     return select(chosen.columns(column("id", Uuid)).cte("chosen").c.id)
 
 
