@@ -1,15 +1,19 @@
 """What every request passes: it gets an id, its body a limit, and its failure an answer."""
 
 import re
+from collections.abc import Mapping
 from secrets import token_hex
 from typing import Final
 
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import answer
 from app.errors import BodyTooLarge, ImpastoError
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+DRAINED: Final = 64 * 1024  #: unread bytes that the server throws away to keep a connection
+LINGER: Final = 2.0  #: seconds that a caller who still sends has to notice our answer
 
 
 class Door:
@@ -26,10 +30,11 @@ class Door:
         name = _name(headers.get(b"x-request-id"))
         scope["state"]["request_id"] = name.decode()
         limit = scope["state"]["desk"].settings.limits.body_bytes
-        reply = _Reply(send, name)
+        body = _Body(receive, limit, _promised(headers))
+        reply = _Reply(send, name, body)
         try:
-            _check_promise(headers.get(b"content-length"), limit)
-            await self._app(scope, _Meter(receive, limit), reply)
+            body.check()
+            await self._app(scope, body, reply)
         except Exception as error:
             if reply.started:
                 raise  # half an answer is out: the server closes the connection
@@ -38,28 +43,60 @@ class Door:
             await response(scope, receive, reply)
 
 
-class _Meter:
+class _Body:
     """Counts the bytes of a body, for clients that do not say how many will come."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: int, promised: int | None) -> None:
         self._receive = receive
-        self._limit = self._left = limit
+        self._limit = limit
+        self._promised = promised
+        self._read = 0
+        self._ended = promised == 0
 
     async def __call__(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
-            if self._left < 0:
-                raise _too_large(self._limit)
+            self._read += len(message.get("body", b""))
+            self._ended = not message.get("more_body", False)
+            if self._read > self._limit:
+                raise self._too_large()
         return message
+
+    async def drain(self) -> None:
+        """
+        Throw away what still comes, until the caller hangs up or `LINGER` is over.
+
+        A connection closed on unread bytes is reset, and takes the answer with it.
+        """
+        with anyio.move_on_after(LINGER):
+            while not self._ended:
+                message = await self._receive()
+                self._ended = not message.get("more_body", False)
+
+    def check(self) -> None:
+        """Raise `BodyTooLarge` if the caller says so himself."""
+        if self._promised is not None and self._promised > self._limit:
+            raise self._too_large()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether more is to come than is worth reading; without end, for all we know."""
+        if self._ended:
+            return False
+        return self._promised is None or self._promised - self._read > DRAINED
+
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"A body may have up to {self._limit:,} bytes.", limit=self._limit)
 
 
 class _Reply:
-    """Puts the request's name on its answer, and ends connections whose body is unread."""
+    """Puts the request's name on its answer, and ends connections whose body is abandoned."""
 
-    def __init__(self, send: Send, name: bytes) -> None:
+    def __init__(self, send: Send, name: bytes, body: _Body) -> None:
         self._send = send
         self._name = name
+        self._body = body
+        self._lingers = False
         self.started = False
 
     async def __call__(self, message: Message) -> None:
@@ -70,9 +107,14 @@ class _Reply:
                 (b"x-request-id", self._name),
                 (b"x-content-type-options", b"nosniff"),
             ]
-            if message["status"] == BodyTooLarge.status:
+            if self._body.abandoned:
+                self._lingers = True
                 headers.append((b"connection", b"close"))
             message = {**message, "headers": headers}
+        elif self._lingers and not message.get("more_body", False):
+            await self._send({**message, "more_body": True})
+            await self._body.drain()
+            message = {"type": "http.response.body"}
         await self._send(message)
 
 
@@ -83,13 +125,12 @@ def _name(given: bytes | None) -> bytes:
     return token_hex(8).encode()
 
 
-def _check_promise(length: bytes | None, limit: int) -> None:
-    if length is not None and length.isdigit() and int(length) > limit:
-        raise _too_large(limit)
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"A body may have up to {limit:,} bytes.", limit=limit)
+def _promised(headers: Mapping[bytes, bytes]) -> int | None:
+    """How many bytes will come; None: the caller does not say."""
+    if b"transfer-encoding" in headers:
+        return None
+    length = headers.get(b"content-length", b"0")
+    return int(length) if length.isdigit() else None
 
 
 def _unexpected(error: Exception) -> ImpastoError:

@@ -18,6 +18,7 @@ from app.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RangeNotSatisfiable,
     Retryable,
     ServiceUnavailable,
     Unauthorized,
@@ -81,6 +82,8 @@ def answer(error: ImpastoError, *, path: str, request_id: str) -> Response:
     headers = {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, RangeNotSatisfiable):
+        headers["Content-Range"] = f"bytes */{error.extensions['size']}"
     if isinstance(error, Retryable):
         headers["Retry-After"] = str(RETRY_AFTER)
     # ASCII, because a detail may quote what no encoding takes: half a surrogate pair.

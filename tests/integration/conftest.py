@@ -1,13 +1,12 @@
 """A whole API for a test: its own database, its own directory, its own tenants."""
 
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from threading import Thread
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,13 +19,14 @@ from app.api.deps import State
 from app.api.keyring import Keyring
 from app.api.main import create_app
 from app.bell import Bell, Listener
-from app.db import Sessions, costs, intake, jobs, keys
+from app.db import Sessions, costs, intake, jobs, keys, open_database
 from app.db.intake import NewAsset
 from app.db.models import AssetKind, Base
 from app.domain.job import Lane
 from app.settings import LimitSettings, LocalStorageSettings, Settings
 from app.storage import Blob, LocalStorage, asset_key
 from app.submission import Desk
+from tests.conftest import new_database
 from tests.rows import Ground, new_ground
 from tests.tickets import ListTickets
 from tests.unit.pictures import png
@@ -95,8 +95,7 @@ def work(api: Api, *, amount: int = 1, lane: Lane = Lane.INTERACTIVE) -> list[UU
     return [row.id for row in claimed]
 
 
-@pytest.fixture
-def api(sessions: Sessions, redis_url: str, tmp_path: Path) -> Api:
+def new_api(sessions: Sessions, redis_url: str, directory: Path) -> Api:
     """Two tenants, one style, a local store, and limits small enough to run into."""
     with sessions.begin() as session:
         ground = new_ground(session, "one")
@@ -107,10 +106,10 @@ def api(sessions: Sessions, redis_url: str, tmp_path: Path) -> Api:
         _env_file=None,
         secret_key="a long random text",
         public_url="http://testserver",
-        storage=LocalStorageSettings(root=tmp_path / "assets"),
+        storage=LocalStorageSettings(root=directory),
         limits=LimitSettings(body_bytes=2**20),
     )
-    storage = LocalStorage(tmp_path / "assets")
+    storage = LocalStorage(directory)
     storage.check()
     tickets = ListTickets()
     desk = Desk(settings, sessions, storage, tickets, stylizer="a" * 64)
@@ -118,31 +117,50 @@ def api(sessions: Sessions, redis_url: str, tmp_path: Path) -> Api:
 
 
 @pytest.fixture
-def client(api: Api) -> Iterator[TestClient]:
-    """Speaks to the application with the first tenant's key."""
+def api(sessions: Sessions, redis_url: str, tmp_path: Path) -> Api:
+    """An API of the test's own."""
+    return new_api(sessions, redis_url, tmp_path / "assets")
+
+
+@pytest.fixture(scope="module")
+def shared_api(
+    postgres: str, template: str, redis_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    """An API for many tests that leave nothing behind, or do not mind what others left."""
+    with new_database(postgres, template) as url:
+        sessions = open_database(url)
+        yield new_api(sessions, redis_url, tmp_path_factory.mktemp("assets"))
+        sessions.kw["bind"].dispose()
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_api: Api) -> Iterator[TestClient]:
+    with speaking(shared_api) as client:
+        yield client
+
+
+@contextmanager
+def speaking(api: Api) -> Iterator[TestClient]:
+    """Somebody with the first tenant's key."""
     with TestClient(api.app, headers={"Authorization": f"Bearer {api.key}"}) as client:
         yield client
 
 
 @pytest.fixture
-def serve(api: Api) -> Iterator[Callable[..., str]]:
-    """Puts the application behind a real server on the loopback interface; answers its URL."""
-    servers: list[tuple[uvicorn.Server, Thread]] = []
+def client(api: Api) -> Iterator[TestClient]:
+    with speaking(api) as client:
+        yield client
 
-    def start(**changes: Any) -> str:
-        listening = socket.create_server(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(
-            replace(api, **changes).app, http="httptools", ws="none", log_config=None
-        )
-        server = uvicorn.Server(config)
-        thread = Thread(target=server.run, args=([listening],))
-        thread.start()
-        servers.append((server, thread))
-        return url
 
-    yield start
-    for server, thread in servers:
-        server.should_exit = True
-        thread.join(timeout=10)
-        assert not thread.is_alive()
+@contextmanager
+def serving(api: Api) -> Iterator[str]:
+    """The application behind a real server on the loopback interface: its URL."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(api.app, loop="uvloop", http="httptools", ws="none", log_config=None)
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, args=([listening],))
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=20)
+    assert not thread.is_alive()
