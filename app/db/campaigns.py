@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, case, func, update
+from sqlalchemy import BigInteger, Integer, Row, Uuid, bindparam, case, func, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.db import events
 from app.db.models import Campaign
-from app.domain.job import JobStatus
+from app.domain.job import FINAL, JobStatus
 from app.errors import IllegalTransition, NotFound
 
 
@@ -30,22 +31,8 @@ def count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> None:
 
 
 def _add(session: Session, campaign_id: UUID, to: JobStatus, jobs: int, cost: int) -> None:
-    counted = getattr(Campaign, to.value)
-    finals = Campaign.succeeded + Campaign.failed + Campaign.canceled + jobs
-    campaign = session.scalars(
-        update(Campaign)
-        .where(Campaign.id == campaign_id)
-        .values(
-            {
-                to.value: counted + jobs,
-                "cost_micros": Campaign.cost_micros + cost,
-                "version": Campaign.version + 1,
-                "finished_at": case((finals == Campaign.total, func.now())),
-            }
-        )
-        .returning(Campaign),
-        execution_options={"populate_existing": True},
-    ).one()
+    added = {"its_id": campaign_id, "more_jobs": jobs, "more_cost": cost}
+    campaign = session.scalars(_ADD[to], added, execution_options={"populate_existing": True}).one()
     if campaign.finished_at is not None:
         events.record_completed(session, campaign)
 
@@ -70,3 +57,25 @@ def note_cancel(session: Session, campaign_id: UUID) -> None:
     """Keep when its owner gave it up; after its jobs moved, because they are locked first."""
     given_up = {"cancel_requested_at": func.now(), "version": Campaign.version + 1}
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(given_up))
+
+
+def _adding(to: JobStatus) -> ReturningUpdate[Campaign]:
+    more = bindparam("more_jobs", type_=Integer)
+    finals = Campaign.succeeded + Campaign.failed + Campaign.canceled + more
+    cost = Campaign.cost_micros + bindparam("more_cost", type_=BigInteger)
+    return (
+        update(Campaign)
+        .where(Campaign.id == bindparam("its_id", type_=Uuid))
+        .values(
+            {
+                to.value: getattr(Campaign, to.value) + more,
+                "cost_micros": cost,
+                "version": Campaign.version + 1,
+                "finished_at": case((finals == Campaign.total, func.now())),
+            }
+        )
+        .returning(Campaign)
+    )
+
+
+_ADD = {to: _adding(to) for to in FINAL}
