@@ -42,10 +42,11 @@ class Lane(StrEnum):
     INTERACTIVE = "interactive"  #: somebody is waiting for this one picture
     CAMPAIGN = "campaign"  #: bulk; claimed only when nothing interactive waits
     FETCH = "fetch"  #: its picture is still behind a URL; the io worker gets it
-    SOLO = "solo"  #: a worker died holding it; it runs alone until it is cleared
+    SOLO = "solo"  #: a worker died holding it; it runs with few others, then alone
 
 
 MAX_FAILURES: Final = 5  #: broken attempts (storage away, engine busy) before a job fails
+SUSPECTS: Final = 16  #: jobs lost with their worker that run together once, and with nobody else
 MAX_SOLO_CRASHES: Final = 3  #: workers killed by a job running alone before it is quarantined
 
 

@@ -285,7 +285,8 @@ def campaigns_count_right(evidence: Evidence, session: Session) -> Iterator[Find
     for row in _rows(session, apart):
         said = f"{row.succeeded}+{row.failed}+{row.canceled} of {row.total}"
         yield Finding(
-            "counts", f"campaign {row.id} says {said}; its jobs {row.s}+{row.f}+{row.c} of {row.jobs}"
+            "counts",
+            f"campaign {row.id} says {said}; its jobs {row.s}+{row.f}+{row.c} of {row.jobs}",
         )
 
 

@@ -42,7 +42,9 @@ class Album:
     uploads: list[UUID]
 
 
-def make_albums(session: Session, storage: Storage, extra: list[bytes] | None = None) -> list[Album]:
+def make_albums(
+    session: Session, storage: Storage, extra: list[bytes] | None = None
+) -> list[Album]:
     """Tenants with every picture uploaded; `extra` ones come behind the usual."""
     albums = [_album(session, storage, number, extra or []) for number in range(TENANTS)]
     return albums

@@ -39,6 +39,8 @@ class Line:
     max: float
     seconds: float
     findings: str
+
+
 """Seconds are those from the broken process being back to the work going on."""
 
 
@@ -95,7 +97,9 @@ class Arena:
                 jobs=rig.journal.accepted_jobs,
                 faults=on.faults,
                 hit=len(hits(rig.sessions)),
-                rerun=int(rig.scalar("SELECT coalesce(sum(attempt - 1), 0) FROM jobs WHERE attempt > 1")),
+                rerun=int(
+                    rig.scalar("SELECT coalesce(sum(attempt - 1), 0) FROM jobs WHERE attempt > 1")
+                ),
                 lost=verdict.lost,
                 doubled=verdict.doubled,
                 p50=round(waits.p50, 2),

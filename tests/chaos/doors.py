@@ -52,7 +52,9 @@ class _noted:
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: Any
+    ) -> bool:
         if error is None:
             self._asked.reply = Reply.ACCEPTED
             return True

@@ -138,7 +138,8 @@ class Rig:
         like = f"%:{pid}:%"
         return int(
             self.scalar(
-                "SELECT count(*) FROM jobs WHERE status = 'running' AND worker LIKE :like", like=like
+                "SELECT count(*) FROM jobs WHERE status = 'running' AND worker LIKE :like",
+                like=like,
             )
         )
 
