@@ -9,7 +9,7 @@ from app.db import jobs
 from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.db.models import AssetKind
-from app.domain.job import Lane
+from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
 from app.errors import EngineBusy, ImpastoError, InvalidImage
 from app.storage import asset_key
 from workers.batcher import Item
@@ -27,20 +27,27 @@ def stylize(studio: Studio, lane: Lane) -> dict[str, int]:
     """
     if lane is Lane.SOLO:
         with studio.gate.alone():
-            return _serve(studio, Lane.SOLO, limit=1)
+            return _serve(studio, lane, limit=SUSPECTS, crashes=0) or _serve(studio, lane, limit=1)
     with studio.gate.together():
         first = {} if lane is Lane.INTERACTIVE else _serve(studio, Lane.INTERACTIVE)
         then = _serve(studio, lane)
     return {word: first.get(word, 0) + then.get(word, 0) for word in {**first, **then}}
 
 
-def _serve(studio: Studio, lane: Lane, limit: int | None = None) -> dict[str, int]:
+def _serve(
+    studio: Studio, lane: Lane, *, limit: int | None = None, crashes: int = MAX_SOLO_CRASHES
+) -> dict[str, int]:
     limit = limit or studio.worker_settings.group
     pixels = studio.pace.pixels(studio.worker_settings.group_seconds)
     with studio.sessions.begin() as session:
-        lease = studio.worker_settings.lease_seconds
         rows = jobs.claim(
-            session, lane, worker=studio.worker, limit=limit, pixels=pixels, lease=lease
+            session,
+            lane,
+            worker=studio.worker,
+            limit=limit,
+            pixels=pixels,
+            lease=studio.worker_settings.lease_seconds,
+            crashes=crashes,
         )
         studio.stylebook.learn(session, {row.style_version_id for row in rows})
     if len(rows) == limit or sum(row.pixels for row in rows) >= pixels:

@@ -7,6 +7,8 @@ from app.db.queue import waiting_lanes
 from app.domain.job import Lane
 from app.queue import QueueName, Tickets
 
+ENOUGH = 64  #: tickets that nobody has taken yet; without workers they would pile up
+
 
 def sweep(
     sessions: Sessions, tickets: Tickets, waiting: Callable[[QueueName], int]
@@ -22,7 +24,7 @@ def sweep(
         due = deliveries.any_due(session) or events.written(session)
     for lane in lanes:
         queue = QueueName.IO if lane is Lane.FETCH else QueueName.STYLIZE
-        if waiting(queue) == 0:  # tickets that nobody has taken yet will find this work, too
+        if waiting(queue) < ENOUGH:  # of any lane: one with many must not starve the others
             tickets.work(lane)
     if due:
         tickets.deliver()

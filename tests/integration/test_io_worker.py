@@ -30,7 +30,7 @@ from tests.rows import Ground, new_ground, new_jobs
 from tests.tickets import ListTickets
 from workers.delivery import PostRoom, deliver
 from workers.fetching import Porter, fetch
-from workers.sweep import sweep
+from workers.sweep import ENOUGH, sweep
 
 SECRET = "for tests only"
 
@@ -224,15 +224,34 @@ def test_a_url_without_a_picture_fails_its_job_with_a_code(
     assert (job.status, job.error_code) == (JobStatus.FAILED, code)
 
 
-def test_the_sweep_wakes_workers_once_for_work_without_a_ticket(
+def test_the_sweep_wakes_workers_for_work_without_a_ticket(
     sessions: Sessions, ground: Ground
 ) -> None:
     tickets = ListTickets()
     with sessions.begin() as session:
         new_jobs(session, ground, 3)
     sweep(sessions, tickets, tickets.waiting)
-    sweep(sessions, tickets, tickets.waiting)
     assert tickets.lanes == [Lane.CAMPAIGN]
+
+
+def test_tickets_do_not_pile_up_while_nobody_takes_them(sessions: Sessions, ground: Ground) -> None:
+    tickets = ListTickets()
+    with sessions.begin() as session:
+        new_jobs(session, ground, 3)
+    for _ in range(2 * ENOUGH):
+        sweep(sessions, tickets, tickets.waiting)
+    assert len(tickets.lanes) == ENOUGH
+
+
+def test_a_busy_lane_does_not_keep_the_sweep_from_waking_another(
+    sessions: Sessions, ground: Ground
+) -> None:
+    tickets = ListTickets()
+    tickets.work(Lane.CAMPAIGN, 3)
+    with sessions.begin() as session:
+        new_jobs(session, ground, 1, lane=Lane.SOLO)
+    sweep(sessions, tickets, tickets.waiting)
+    assert tickets.lanes[3:] == [Lane.SOLO]
 
 
 def test_the_sweep_gives_back_what_a_dead_worker_held(sessions: Sessions, ground: Ground) -> None:

@@ -14,7 +14,7 @@ from app.db import Sessions, campaigns, intake, jobs, ledger
 from app.db.jobs import Held, Success
 from app.db.models import Campaign, Delivery, EventRow, Job, JobHistory, LedgerEntry
 from app.domain.events import EventType
-from app.domain.job import JobStatus, Lane
+from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane
 from app.errors import IllegalTransition, NotFound, StorageUnavailable, UnknownStyle
 from tests.rows import RESERVED, Ground, new_asset, new_campaign, new_ground, new_jobs
 
@@ -35,9 +35,12 @@ def claim(
     limit: int = 100,
     pixels: int = 10**9,
     lease: float = 60,
+    crashes: int = MAX_SOLO_CRASHES,
 ) -> Sequence[Row[Any]]:
     with sessions.begin() as session:
-        return jobs.claim(session, lane, worker=worker, limit=limit, pixels=pixels, lease=lease)
+        return jobs.claim(
+            session, lane, worker=worker, limit=limit, pixels=pixels, lease=lease, crashes=crashes
+        )
 
 
 def succeed(sessions: Sessions, ground: Ground, rows: Sequence[Row[Any]]) -> set[UUID]:
@@ -186,9 +189,10 @@ def test_poison_is_quarantined_after_three_attempts_alone(
 ) -> None:
     with sessions.begin() as session:
         poison, mate = new_jobs(session, ground, 2)
-    claim(sessions, lease=-1)
-    with sessions.begin() as session:
-        assert jobs.rescue(session) == 2
+    for lane in (Lane.CAMPAIGN, Lane.SOLO):  # first in their lane, then suspects together
+        claim(sessions, lane=lane, lease=-1)
+        with sessions.begin() as session:
+            assert jobs.rescue(session) == 2
     for _ in range(3):
         with sessions.begin() as session:
             session.execute(text("UPDATE jobs SET available_at = now() WHERE status = 'queued'"))
@@ -199,6 +203,30 @@ def test_poison_is_quarantined_after_three_attempts_alone(
     assert job(sessions, poison).error_code == "quarantined"
     rows = claim(sessions, lane=Lane.SOLO)
     assert succeed(sessions, ground, rows) == {mate}
+
+
+def test_suspects_that_killed_nobody_are_claimed_apart_from_those_that_did(
+    sessions: Sessions, ground: Ground
+) -> None:
+    with sessions.begin() as session:
+        worse, fresh = new_jobs(session, ground, 2, lane=Lane.SOLO)
+        session.execute(text("UPDATE jobs SET crashes = 1 WHERE id = :id"), {"id": worse})
+    assert [row.id for row in claim(sessions, lane=Lane.SOLO, crashes=0)] == [fresh]
+    assert [row.id for row in claim(sessions, lane=Lane.SOLO)] == [worse]
+
+
+def test_a_row_that_a_frozen_worker_has_locked_does_not_hold_up_the_sweep(
+    sessions: Sessions, ground: Ground
+) -> None:
+    with sessions.begin() as session:
+        locked, free = new_jobs(session, ground, 2)
+    claim(sessions, lease=-1)
+    with sessions() as frozen, sessions.begin() as session:
+        frozen.execute(text("SELECT FROM jobs WHERE id = :id FOR UPDATE"), {"id": locked})
+        assert jobs.rescue(session) == 1
+    assert job(sessions, free).status is JobStatus.QUEUED
+    with sessions.begin() as session:
+        assert jobs.rescue(session) == 1
 
 
 def test_a_retryable_failure_rests_and_then_gives_up(sessions: Sessions, ground: Ground) -> None:

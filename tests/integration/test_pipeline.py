@@ -11,13 +11,13 @@ from uuid import UUID
 import numpy as np
 import pytest
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.db import Sessions, intake, jobs
 from app.db.intake import NewAsset, NewJob
 from app.db.models import AssetKind, Inference, Job
 from app.domain.ids import new_ids
-from app.domain.job import JobStatus, Lane
+from app.domain.job import SUSPECTS, JobStatus, Lane
 from app.domain.parameters import Parameters
 from app.errors import StorageUnavailable
 from app.settings import LimitSettings, RateCard, WorkerSettings
@@ -211,11 +211,27 @@ def test_many_tickets_at_once_draw_every_picture_once(studio: Studio, ground: Gr
     assert {find(studio, job_id).status for job_id in ids} == {JobStatus.SUCCEEDED}
 
 
-def test_a_suspect_is_served_alone(studio: Studio, ground: Ground) -> None:
-    queue(studio, ground, [picture(1), picture(2)])
+def lose(studio: Studio, lane: Lane) -> None:
+    """A worker takes what waits there, and dies."""
     with studio.sessions.begin() as session:
-        jobs.claim(session, Lane.CAMPAIGN, worker="dead", limit=9, pixels=10**9, lease=-1)
+        session.execute(text("UPDATE jobs SET available_at = now() WHERE status = 'queued'"))
+        jobs.claim(session, lane, worker="dead", limit=99, pixels=10**9, lease=-1)
+    with studio.sessions.begin() as session:
         jobs.rescue(session)
+
+
+def test_suspects_are_served_in_small_groups(studio: Studio, ground: Ground) -> None:
+    queue(studio, ground, [picture(shade) for shade in range(SUSPECTS + 2)])
+    lose(studio, Lane.CAMPAIGN)
+    assert stylize(studio, Lane.SOLO)["claimed"] == SUSPECTS
+    assert tickets(studio) == [Lane.SOLO]
+    assert stylize(studio, Lane.SOLO)["claimed"] == 2
+
+
+def test_a_suspect_whose_group_died_is_served_alone(studio: Studio, ground: Ground) -> None:
+    queue(studio, ground, [picture(1), picture(2)])
+    lose(studio, Lane.CAMPAIGN)
+    lose(studio, Lane.SOLO)
     assert stylize(studio, Lane.SOLO)["claimed"] == 1
     assert tickets(studio) == [Lane.SOLO]
 
