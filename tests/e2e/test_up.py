@@ -134,6 +134,11 @@ def until(condition: Callable[[], Any], seconds: float = 40.0) -> None:
         threading.Event().wait(0.05)
 
 
+def assert_gone(processes: list[psutil.Process], seconds: float) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    assert not alive
+
+
 def named(processes: list[psutil.Process], word: str) -> psutil.Process:
     [found] = [process for process in processes if word in process.cmdline()]
     return found
@@ -145,7 +150,7 @@ def test_a_first_start_draws_and_a_second_goes_on(data: Path) -> None:
         family = first.family()
         assert first.stop() == 0
         assert "shown only now" in first.output
-    assert not [process for process in family if process.is_running()]
+    assert_gone(family, 10)  # seconds until init has buried what the worker left
     with Up(data, key=first.key) as second:
         second.wait_ready()
         assert first.key not in second.output
@@ -169,8 +174,7 @@ def test_nobody_outlives_a_killed_supervisor(data: Path) -> None:
         family = up.wait_ready().family()
         assert len(family) >= 5
         up.stop(signal.SIGKILL)
-        _, alive = psutil.wait_procs(family, timeout=60)
-        assert not alive
+        assert_gone(family, 60)
 
 
 def test_killed_parts_come_back_and_work_goes_on(data: Path) -> None:
