@@ -1,31 +1,46 @@
 """Where content images come from: a request's body, an upload, or an address we fetch later."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any, Final, Protocol
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.addresses import check_url
 from app.db import intake
 from app.db.intake import NewAsset
-from app.db.models import Asset, AssetKind, Upload
+from app.db.models import AssetKind
 from app.domain.requests import Input
-from app.errors import NotFound, UnknownUpload
+from app.errors import ClientError, InvalidImage, NotFound, UnknownUpload
 from app.images import inspect
 from app.settings import LimitSettings
 from app.storage import Storage, asset_key
 
-HEADER_BYTES = 256 * 1024  #: enough of a file for its header, profiles and thumbnails included
+HEADER_BYTES: Final = 256 * 1024  #: enough of most files for header, profiles and thumbnails
+LOOKS: Final = 16  #: uploads looked at together; each is a round trip to the store
+
+
+class Picture(Protocol):
+    """What planning needs to know of a picture that is here; sizes in pixels."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A job's picture by the name it came under, and as an asset once its bytes are here."""
+    """A job's picture by the name it came under, and its asset once its bytes are here."""
 
     name: str
-    asset: NewAsset | Asset | None = None
+    asset: Picture | None = None
 
 
 def look_at(content: bytes, *, tenant_id: UUID, limits: LimitSettings) -> NewAsset:
@@ -55,10 +70,14 @@ class Sources:
         limits: LimitSettings,
         allow_private: bool,
     ) -> None:
-        self._session, self._storage = session, storage
-        self._tenant_id, self._limits, self._allow_private = tenant_id, limits, allow_private
-        ids = [given.upload_id for given in inputs if given.upload_id is not None]
-        self._uploads = intake.assets_of(session, tenant_id, ids) if ids else {}
+        self._storage, self._tenant_id = storage, tenant_id
+        self._limits, self._allow_private = limits, allow_private
+        ids = {given.upload_id for given in inputs if given.upload_id is not None}
+        uploads = intake.uploads(session, tenant_id, ids) if ids else []
+        self._pictures: dict[UUID, Picture | ClientError] = {
+            row.id: row for row in uploads if row.digest
+        }
+        self._arrive(session, [row for row in uploads if not row.digest])
 
     def find(self, given: Input) -> Source:
         """
@@ -66,35 +85,59 @@ class Sources:
 
         Raises `UnknownUpload`, `SourceForbidden`, or what is wrong with the picture itself.
         """
-        if given.url is not None:
-            check_url(given.url, allow_private=self._allow_private)
+        if given.upload_id is None:
+            check_url(given.url or "", allow_private=self._allow_private)
             return Source(name_of(given))
-        upload, asset = self._uploads.get(given.upload_id, (None, None))  # type: ignore[arg-type]
-        if upload is None:
+        picture = self._pictures.get(given.upload_id)
+        if picture is None:
             raise UnknownUpload(f"There is no upload {given.upload_id}, or it has expired.")
-        return Source(name_of(given), asset or self._arrive(upload))
+        if isinstance(picture, ClientError):
+            raise picture
+        return Source(name_of(given), picture)
 
-    def _arrive(self, upload: Upload) -> NewAsset:
-        """Bytes that went straight to the store: look at their header before they are used."""
-        if upload.sha256 is None:
-            raise UnknownUpload(f"The bytes of upload {upload.id} have not arrived.")
-        key = asset_key(self._tenant_id, upload.sha256)
+    def _arrive(self, session: Session, uploads: list[Row[Any]]) -> None:
+        """Bytes that went straight to the store are looked at before they are used."""
+        if not uploads:
+            return
+        with ThreadPoolExecutor(min(LOOKS, len(uploads)), "look") as threads:
+            looks = list(threads.map(self._look, uploads))
+        ids = [row.id for row in uploads]
+        self._pictures |= dict(zip(ids, looks, strict=True))
+        arrived = {
+            upload_id: asset
+            for upload_id, asset in zip(ids, looks, strict=True)
+            if isinstance(asset, NewAsset)
+        }
+        intake.add_assets(session, {asset.digest: asset for asset in arrived.values()}.values())
+        intake.mark_arrived(session, arrived.keys())
+
+    def _look(self, upload: Row[Any]) -> NewAsset | ClientError:
         try:
-            head, size = self._storage.head(key, HEADER_BYTES)
+            return self._look_at_stored(upload.sha256 or "")
         except NotFound:
-            raise UnknownUpload(f"The bytes of upload {upload.id} have not arrived.") from None
-        header = inspect(head, self._limits)
-        asset = NewAsset(
+            return UnknownUpload(f"The bytes of upload {upload.id} have not arrived.")
+        except ClientError as error:
+            return error
+
+    def _look_at_stored(self, digest: str) -> NewAsset:
+        key = asset_key(self._tenant_id, digest)
+        head, size = self._storage.head(key, HEADER_BYTES)
+        try:
+            header = inspect(head, self._limits)
+        except InvalidImage:
+            if size <= len(head):
+                raise
+            # A WebP has its metadata behind its pixels, and some headers are very long.
+            header = inspect(self._storage.get(key), self._limits)
+        return NewAsset(
             tenant_id=self._tenant_id,
-            digest=upload.sha256,  # the store refused other bytes: the URL was signed with it
+            digest=digest,  # the store refused other bytes: the URL was signed with it
             kind=AssetKind.CONTENT,
             media_type=header.media_type,
             bytes=size,
             width=header.width,
             height=header.height,
         )
-        intake.receive(self._session, upload.id, asset)
-        return asset
 
 
 def name_of(given: Input) -> str:
