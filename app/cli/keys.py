@@ -13,6 +13,7 @@ from app.db.models import Tenant
 from app.errors import NotFound
 from app.settings import settings
 from app.signing import webhook_secret
+from app.stack.found import beside
 
 commands = typer.Typer(no_args_is_help=True, help="API keys and webhook secrets.")
 
@@ -66,9 +67,9 @@ def webhook(tenant: TenantName = "default") -> None:
         owner = session.scalars(select(Tenant).where(Tenant.name == tenant)).one_or_none()
     if owner is None:
         raise NotFound(f"There is no tenant {tenant!r}.")
-    secret = settings().secret_key.get_secret_value()
+    secret = beside(settings()).secret_key.get_secret_value()
     typer.echo(webhook_secret(secret, owner.id, owner.webhook_generation))
 
 
 def _sessions() -> Sessions:
-    return open_database(settings().database_url.get_secret_value())
+    return open_database(beside(settings()).database_url.get_secret_value())

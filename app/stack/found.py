@@ -1,23 +1,32 @@
-"""The database of a system on this machine, for commands that somebody types beside it."""
+"""The settings of a system on this machine, for commands that somebody types beside it."""
 
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from app.errors import Misconfigured
 from app.settings import Settings
-from app.stack.postgres import url_of
+from app.stack import kept, postgres, redis
 
 
-def database_url(given: Settings, data: Path = Path("var/impasto")) -> str:
+def beside(given: Settings, data: Path = Path("var/impasto")) -> Settings:
     """
-    The database that was given, else that of the `impasto up` on `data`, which need not run.
+    What was given, and from the `impasto up` on `data` what was not; it need not run.
 
-    Raises Misconfigured when there is neither.
+    Raises Misconfigured where a database was neither given nor made there.
     """
     if "database_url" in given.model_fields_set:
-        return given.database_url.get_secret_value()
+        return given
     try:
-        return url_of(data / "postgres")
+        ours = {
+            "database_url": postgres.url_of(data / "postgres"),
+            "broker_url": redis.url_of(data / "redis"),
+            "secret_key": kept.secret(data / "secret-key"),
+        }
     except FileNotFoundError:
         raise Misconfigured(
             f"There is no database: set DATABASE_URL, or run `impasto up` first; {data} has none."
         ) from None
+    theirs = given.model_fields_set
+    found = {name: SecretStr(value) for name, value in ours.items() if name not in theirs}
+    return given.model_copy(update=found)

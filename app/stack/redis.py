@@ -52,7 +52,7 @@ class EmbeddedRedis:
 
     @property
     def url(self) -> str:
-        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+        return _url(self.password, self.port)
 
     def child(self) -> Child:
         """The server for a supervisor."""
@@ -91,3 +91,13 @@ class EmbeddedRedis:
                 return bool(client.ping())
         except RedisError:
             return False
+
+
+def url_of(directory: Path) -> str:
+    """Where the server on `directory` was last. Raises FileNotFoundError if there never was one."""
+    password = (directory / "password").read_text().strip()
+    return _url(password, int((directory / "port").read_text()))
+
+
+def _url(password: str, port: int) -> str:
+    return f"redis://:{password}@127.0.0.1:{port}/0"

@@ -13,13 +13,14 @@ from PIL import Image
 from sqlalchemy import select, text
 from standardwebhooks import Webhook
 
-from app.db import Sessions, intake, jobs
+from app.db import Sessions, deliveries, intake, jobs
 from app.db.intake import NewJob
 from app.db.models import Delivery, DeliveryState, Job
 from app.domain.ids import new_id
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Parameters
 from app.egress import Egress
+from app.errors import NotFound
 from app.fetch import Fetcher
 from app.settings import LimitSettings, LocalStorageSettings, Settings
 from app.signing import webhook_secret
@@ -267,3 +268,22 @@ def test_an_idle_sweep_sends_nothing(sessions: Sessions) -> None:
     tickets = ListTickets()
     assert sweep(sessions, tickets, tickets.waiting) == {"rescued": 0, "lanes": 0, "deliveries": 0}
     assert (tickets.lanes, tickets.deliveries) == ([], 0)
+
+
+def test_an_event_can_be_replayed_under_its_old_id(
+    post: Callable[[Script], Post], sessions: Sessions
+) -> None:
+    room = post(lambda _: [reply(204)])
+    room.end_a_job()
+    deliver(room.room)
+    with sessions.begin() as session:
+        assert deliveries.replay(session, room.delivery().event_id) == 1
+    deliver(room.room)
+    first, second = (seen.headers["webhook-id"] for seen in room.receiver.received)
+    assert first == second
+    assert room.delivery().state is DeliveryState.DELIVERED
+
+
+def test_replaying_what_never_happened_is_said(sessions: Sessions) -> None:
+    with pytest.raises(NotFound), sessions.begin() as session:
+        deliveries.replay(session, new_id())

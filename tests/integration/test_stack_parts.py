@@ -116,19 +116,25 @@ def test_commands_beside_a_running_server_find_it(
     cluster: EmbeddedPostgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("BROKER_URL", raising=False)
     data = tmp_path / "data"
     data.mkdir()
     (data / "postgres").symlink_to(cluster.directory)
+    broker = EmbeddedRedis(data / "redis")
+    expected = broker.url
     ours, theirs = (
         Settings(_env_file=None),
         Settings(_env_file=None, database_url="postgresql://x/y"),
     )
     with cluster:
         for _ in range(2):  # looking changes nothing
-            assert found.database_url(ours, data) == cluster.url
-    assert found.database_url(theirs, data) == "postgresql+psycopg2://x/y"
+            beside = found.beside(ours, data)
+            assert beside.database_url.get_secret_value() == cluster.url
+            assert beside.broker_url.get_secret_value() == expected
+            assert beside.secret_key.get_secret_value() == kept.secret(data / "secret-key")
+    assert found.beside(theirs, data) == theirs
     with pytest.raises(Misconfigured, match="impasto up"):
-        found.database_url(ours, tmp_path)
+        found.beside(ours, tmp_path)
 
 
 def test_another_port_is_taken_when_the_last_one_is_not_free(cluster: EmbeddedPostgres) -> None:
