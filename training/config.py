@@ -23,6 +23,7 @@ class Stage:
     variation_weight: float = 0.0
     range_weight: float = 10.0
     pixel_weight: float = 0.0  # of the squared difference to the photograph, to start from it
+    shift_weight: float = 0.0  # of the change when the photograph moves by a pixel or three
     warmup: int = 100
 
 

@@ -111,6 +111,7 @@ def config(tiny: StylizerShape) -> Config:
         style_rate=1e-2,
         style_weight=2.0,
         backbones=["tiny.safetensors"],
+        shift_weight=1.0,
         warmup=1,
     )
     return Config(
