@@ -2,9 +2,13 @@
 
 from hashlib import sha256
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import UUID
 
+from sqlalchemy import func, update
 from starlette.testclient import TestClient
 
+from app.db.models import Upload
 from tests.integration.conftest import Api
 from tests.unit.pictures import jpeg
 
@@ -54,3 +58,51 @@ def test_bytes_we_have_need_not_be_sent_again(client: TestClient) -> None:
     assert again["url"] is None
     answer = client.post("/v1/jobs", json={"style": "plain", "input": {"upload_id": again["id"]}})
     assert answer.status_code == 202
+
+
+def test_other_bytes_than_those_announced_are_refused(api: Api, client: TestClient) -> None:
+    upload = announce(client, jpeg())
+    before = api.stored()
+    answer = send(client, upload, jpeg((70, 50)))
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+    assert answer.json()["errors"][0]["pointer"] == "/sha256"
+    assert api.stored() == before
+
+
+def test_bytes_may_be_sent_twice(api: Api, client: TestClient) -> None:
+    upload = announce(client, jpeg())
+    assert send(client, upload, jpeg()).status_code == 204
+    once = api.stored()
+    assert send(client, upload, jpeg()).status_code == 204
+    assert api.stored() == once
+
+
+def test_the_link_cannot_be_bent(api: Api, client: TestClient) -> None:
+    upload = announce(client, jpeg())
+    before = api.stored()
+    address = urlsplit(upload["url"])
+    query = dict(parse_qsl(address.query))
+    other = str(UUID(int=7))
+    for path, changes in (
+        (address.path, {"expires": str(int(query["expires"]) + 1)}),
+        (address.path, {"owner": other}),
+        (address.path, {"sha256": "a" * 64}),
+        (address.path, {"signature": "é"}),
+        (address.path.replace(upload["id"], other), {}),
+    ):
+        answer = client.put(f"{path}?{urlencode(query | changes)}", content=jpeg())
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert client.put(address.path, content=jpeg()).status_code == 422
+    assert api.stored() == before
+
+
+def test_an_upload_that_has_expired_takes_nothing(api: Api, client: TestClient) -> None:
+    upload = announce(client, jpeg())
+    used = upload_of(client, jpeg((70, 50)))
+    with api.desk.sessions.begin() as session:
+        session.execute(update(Upload).values(expires_at=func.now()))
+    answer = send(client, upload, jpeg())
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    body = {"style": "plain", "input": {"upload_id": used}}
+    answer = client.post("/v1/jobs", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "unknown-upload")
