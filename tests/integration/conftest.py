@@ -57,14 +57,16 @@ class Api:
 
     def stored(self) -> dict[str, int]:
         """How much is in every table that a request could fill, and in the store."""
-        root = self.desk.storage.root if isinstance(self.desk.storage, LocalStorage) else Path()
         tables = [table for table in Base.metadata.sorted_tables if table.name not in KEPT]
         with self.desk.sessions() as session:
             counts = {
                 table.name: session.scalar(select(func.count()).select_from(table)) or 0
                 for table in tables
             }
-        return counts | {"files": sum(path.is_file() for path in root.rglob("*"))}
+        if isinstance(self.desk.storage, LocalStorage):
+            files = self.desk.storage.root.rglob("*")
+            counts["files"] = sum(path.is_file() for path in files)
+        return counts
 
 
 def work(api: Api, *, amount: int = 1, lane: Lane = Lane.INTERACTIVE) -> list[UUID]:
