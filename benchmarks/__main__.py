@@ -5,6 +5,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any, Final
 
@@ -35,10 +36,12 @@ def main() -> int:
     facts = machine.describe()
     console.print(_line(facts))
     results: list[Result] = []
-    with machine.paused(given.pause):
+    given.data.mkdir(parents=True, exist_ok=True)
+    # Removed at the end only: see `system.running`.
+    with machine.paused(given.pause), TemporaryDirectory(dir=given.data) as directory:
         facts["others_at_start"] = round(_settle(given.patience, console), 3)
         for name in given.names or BENCHMARKS:
-            results += _run(name, given, console)
+            results += _run(name, given, directory, console)
     show(results)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], help="all unless named")
     parser.add_argument("--json", type=Path, help="also write everything that was measured there")
     parser.add_argument(
-        "--data", type=Path, default=Path("var/bench"), help="the systems' files; emptied"
+        "--data", type=Path, default=Path("var/bench"), help="where the systems live meanwhile"
     )
     parser.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of the work")
     parser.add_argument(
@@ -85,11 +88,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(name: str, given: argparse.Namespace, console: Console) -> list[Result]:
+def _run(name: str, given: argparse.Namespace, directory: str, console: Console) -> list[Result]:
     start = monotonic()
     with console.status(name) as status:
         bench = Bench(
-            directory=str(given.data / name),
+            directory=directory,
             environment=dict(one.split("=", 1) for one in given.set),
             say=lambda text: status.update(f"{name}: {text}"),
             scale=given.scale,

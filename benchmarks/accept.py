@@ -17,7 +17,7 @@ from app.settings import Settings
 from app.storage import open_storage
 from app.submission import Desk, accept_campaign
 from benchmarks import pictures
-from benchmarks.result import Bench, Result, medians
+from benchmarks.result import Bench, Result, Round, medians, quiet
 from benchmarks.system import System, running
 
 ITEMS: Final = 1_000
@@ -31,26 +31,28 @@ def accept(bench: Bench) -> Iterator[Result]:
         uploads = system.caller.upload_all(pictures.jpegs(ITEMS, (64, 64)))
         over_http = [_timed(bench, system, uploads) for _ in range(bench.amount(ROUNDS, least=3))]
         inside = _split(bench, system, uploads)
-    seconds = median(over_http)
+    chosen = [one["seconds"] for one in quiet(over_http)]
+    seconds = median(chosen)
     rest = round(1000 * seconds - sum(inside.values()), 1)
     details = {
         "items": ITEMS,
-        "request_ms": [round(1000 * one, 1) for one in over_http],
+        "request_ms": [round(1000 * one["seconds"], 1) for one in over_http],
+        "others_share": [round(one["others"], 3) for one in over_http],
+        "rounds_used": len(chosen),
         "median_ms": round(1000 * seconds, 1),
         "inside_ms": inside | {"http, answer, ticket": rest},
     }
     yield Result("accepting a campaign", ITEMS / seconds, "rows/s", ">=", None, 10_000, details)
 
 
-def _timed(bench: Bench, system: System, uploads: list[str]) -> float:
+def _timed(bench: Bench, system: System, uploads: list[str]) -> Round:
     """One campaign; the next one starts when this one is out of the way."""
     style = system.style
-    start = perf_counter()
-    campaign = system.caller.campaign(uploads, style)
-    seconds = perf_counter() - start
-    bench.say(f"accepted in {1000 * seconds:.0f} ms")
+    with system.standing_still(), system.census.window() as window:
+        campaign = system.caller.campaign(uploads, style)
+    bench.say(f"accepted in {1000 * window.wall:.0f} ms")
     system.caller.finish([campaign])
-    return seconds
+    return {"seconds": window.wall, "others": window.others}
 
 
 class _NoTickets:

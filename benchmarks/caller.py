@@ -11,7 +11,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 SENDERS: Final = 4
-POLL: Final = 0.25  #: seconds
+POLL: Final = 0.5  #: seconds
+KEPT: Final = 30.0  #: seconds until an idle connection may have been closed by the other side
 
 
 class Refused(Exception):
@@ -101,8 +102,11 @@ class Caller:
     def _connection(self) -> HTTPConnection:
         if not hasattr(self._here, "connection"):
             host, port = self._place.hostname or "", self._place.port
-            self._here.connection = HTTPConnection(host, port, timeout=60)
+            self._here.connection, self._here.used = HTTPConnection(host, port, timeout=60), 0.0
         connection: HTTPConnection = self._here.connection
+        if time.monotonic() - self._here.used > KEPT:
+            connection.close()  # and opened again by the next request
+        self._here.used = time.monotonic()
         return connection
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 PACKAGES = ("onnxruntime", "fastapi", "uvicorn", "celery", "sqlalchemy", "psycopg2-binary")
-BUSY = 0.1  #: share of the machine in other hands that spoils a measurement
+BUSY = 0.08  #: share of the machine in other hands that spoils a measurement
 LOOK = 1.0  #: seconds
 
 
@@ -51,14 +51,17 @@ def paused(pids: Sequence[int]) -> Iterator[None]:
     """Other work stands still meanwhile, and goes on whatever happens here."""
     former = signal.signal(signal.SIGTERM, _leave)
     try:
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        _tell(pids, signal.SIGSTOP)
         yield
     finally:
-        for pid in pids:
-            with suppress(ProcessLookupError):  # it was ended while it stood still
-                os.kill(pid, signal.SIGCONT)
+        _tell(pids, signal.SIGCONT)
         signal.signal(signal.SIGTERM, former)
+
+
+def _tell(pids: Sequence[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):  # it has ended, which is as quiet
+            os.kill(pid, number)
 
 
 def _leave(number: int, _: FrameType | None) -> None:

@@ -1,10 +1,10 @@
 """What everything around the network costs: a campaign through an engine that draws nothing."""
 
-import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,13 +13,15 @@ from sqlalchemy import text
 
 from benchmarks import pictures
 from benchmarks.census import Window
-from benchmarks.result import Bench, Result
+from benchmarks.machine import BUSY
+from benchmarks.result import Bench, Result, Round, quiet
 from benchmarks.system import System, running
 
 JOBS: Final = 5_000
 CAMPAIGN: Final = 1_000  #: items of one request
 SIZE: Final = (64, 64)
 WARM_UP: Final = 128
+ROUNDS: Final = 3  #: at most, while others use the machine
 COUNTED: Final = 1_000  #: jobs of the campaign whose statements are counted
 
 
@@ -31,33 +33,56 @@ def overhead(bench: Bench) -> Iterator[Result]:
         with system.census.window() as idle:
             signal.sigtimedwait([], 3)
         uploads, upload = _upload(bench, system, jobs)
-        _redis(system).config_resetstat()
-        before = _counters(system)
-        campaigns, accept = _accept(system, uploads)
-        work = _work(bench, system, campaigns)
-        counted = _difference(_counters(system), before)
-        groups, commands = _groups(system), _commands(system)
+        rounds = [_round(bench, system, uploads, quality=90)]
+        while rounds[-1]["others"] > BUSY and len(rounds) < bench.amount(ROUNDS):
+            # Another quality makes other outputs: nothing is stored already.
+            rounds.append(_round(bench, system, uploads, quality=90 - len(rounds)))
         statements = _statements(system, uploads[:COUNTED])
-    phases = {"upload": upload, "accept": accept, "work": work}
-    per_job = 1000 * (accept.total + work.total) / jobs
+    best = quiet(rounds, least=1)[0]
+    per_job = 1000 * (best["accept"].total + best["work"].total) / jobs
+    phases = {"upload": upload, "accept": best["accept"], "work": best["work"]}
     details = {
         "jobs": jobs,
         "ms_per_job": {phase: _by_process(window, jobs) for phase, window in phases.items()},
         "client_ms_per_job": {p: round(1000 * w.client / jobs, 3) for p, w in phases.items()},
-        "wall_s": {phase: round(window.wall, 2) for phase, window in phases.items()},
         "others_share": {phase: round(window.others, 3) for phase, window in phases.items()},
+        "uploads_per_s": round(jobs / upload.wall, 1),
         "idle_cpu_share": round(idle.total / idle.wall, 4),
-        "groups": groups,
-        "commits_per_job": round(counted["commits"] / jobs, 4),
-        "rows_written_per_job": round(counted["rows"] / jobs, 2),
-        "wal_kb_per_job": round(counted["wal"] / jobs / 1024, 2),
+        "rounds": [
+            {"ms": 1000 * (one["accept"].total + one["work"].total) / jobs, "others": one["others"]}
+            for one in rounds
+        ],
+        **best["counted"],
         "statements_per_job": statements,
-        "redis_commands": commands,
     }
     yield Result("overhead per job", per_job, "ms CPU", "<=", 3.0, 1.0, details)
     with_uploads = per_job + 1000 * upload.total / jobs
-    yield Result("overhead per job, its upload included", with_uploads, "ms CPU", "<=", None, None)
-    yield Result("pictures a second, null engine", jobs / work.wall, "1/s", ">=")
+    yield Result("overhead per job, its upload included", with_uploads, "ms CPU")
+    yield Result("pictures a second, null engine", best["rate"], "1/s", ">=")
+
+
+def _round(bench: Bench, system: System, uploads: list[str], quality: int) -> Round:
+    """One campaign of all of them, accepted and then worked off."""
+    jobs = len(uploads)
+    _redis(system).config_resetstat()
+    before = _counters(system)
+    campaigns, accept = _accept(system, uploads, quality)
+    start = datetime.now(UTC)
+    work, end = _work(bench, system, campaigns)
+    counted = _difference(_counters(system), before)
+    return {
+        "accept": accept,
+        "work": work,
+        "others": max(accept.others, work.others),
+        "rate": jobs / (end - start).total_seconds(),
+        "counted": {
+            "commits_per_job": round(counted["commits"] / jobs, 4),
+            "rows_written_per_job": round(counted["rows"] / jobs, 2),
+            "wal_kb_per_job": round(counted["wal"] / jobs / 1024, 2),
+            "redis_commands": _commands(system),
+            "groups": _groups(system),
+        },
+    }
 
 
 def _through(system: System, files: list[bytes]) -> None:
@@ -74,31 +99,23 @@ def _upload(bench: Bench, system: System, jobs: int) -> tuple[list[str], Window]
     return uploads, window
 
 
-def _accept(system: System, uploads: list[str]) -> tuple[list[str], Window]:
+def _accept(system: System, uploads: list[str], quality: int) -> tuple[list[str], Window]:
     """Hand all in while the worker stands still: so we know what accepting alone takes."""
     style = system.style
-    with _standing(system), system.census.window() as window:
+    with system.standing_still(), system.census.window() as window:
         campaigns = [
-            system.caller.campaign(uploads[start : start + CAMPAIGN], style)
+            system.caller.campaign(
+                uploads[start : start + CAMPAIGN], style, output={"quality": quality}
+            )
             for start in range(0, len(uploads), CAMPAIGN)
         ]
     return campaigns, window
 
 
-@contextmanager
-def _standing(system: System) -> Iterator[None]:
-    pid = system.census.find("worker").pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def _work(bench: Bench, system: System, campaigns: list[str]) -> Window:
+def _work(bench: Bench, system: System, campaigns: list[str]) -> tuple[Window, datetime]:
     with system.census.window() as window:
-        system.caller.finish(campaigns, lambda ended: bench.say(f"{ended} pictures done"))
-    return window
+        ended = system.caller.finish(campaigns, lambda done: bench.say(f"{done} pictures done"))
+    return window, max(datetime.fromisoformat(one["finished_at"]) for one in ended)
 
 
 def _by_process(window: Window, jobs: int) -> dict[str, float]:
@@ -127,7 +144,7 @@ def _groups(system: System) -> dict[str, float]:
     statement = text("""
         SELECT count(*) AS groups, avg(jobs) AS mean, max(jobs) AS largest,
             (SELECT avg(batch_size) FROM inferences) AS batch
-        FROM (SELECT count(*) AS jobs FROM jobs WHERE status = 'succeeded'
+        FROM (SELECT count(*) AS jobs FROM jobs WHERE campaign_id IS NOT NULL
               GROUP BY started_at) AS one
     """)
     with system.sessions() as session:

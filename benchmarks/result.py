@@ -1,10 +1,13 @@
 """One measured number beside what was promised."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
 
+from benchmarks.machine import BUSY
+
+Round = dict[str, Any]  #: what one repetition brought; `others` is their share of the machine
 Way = Literal["<=", ">="]
 
 
@@ -53,6 +56,12 @@ def percentile(values: list[float], percent: float) -> float:
     """The nearest-rank percentile."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
+
+
+def quiet(rounds: Sequence[Round], *, least: int = 2) -> list[Round]:
+    """Those in which the machine was ours; where too few were, the ones that come closest."""
+    ordered = sorted(rounds, key=lambda one: one["others"])
+    return [one for place, one in enumerate(ordered) if one["others"] <= BUSY or place < least]
 
 
 def medians(rows: list[dict[str, float]]) -> dict[str, float]:
