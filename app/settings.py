@@ -84,7 +84,7 @@ class WebhookSettings(BaseModel):
     """How deliveries leave."""
 
     allow_private: bool = False  # receivers on private addresses: development and tests
-    timeout: PositiveFloat = 15.0
+    timeout: PositiveFloat = 10.0  # GitHub's; what a dead sender held waits as long
     slots: PositiveInt = 8
 
 

@@ -54,7 +54,7 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
         sender=Sender(out, timeout=hooks.timeout),
         secret_key=settings.secret_key.get_secret_value(),
         slots=Semaphore(hooks.slots),
-        hold=20 * hooks.timeout,
+        hold=hooks.timeout + 2,  # to write down what came back
     )
     fetcher = Fetcher(
         Egress(allow_private=settings.allow_private_sources, connections=IO_THREADS),

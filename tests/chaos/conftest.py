@@ -74,23 +74,36 @@ class Arena:
     name: str
 
     def run(
-        self, fault: Fault, *, jobs: int, rounds: int, plan: Plan | None = None, scale: bool = True
+        self,
+        fault: Fault,
+        *,
+        jobs: int,
+        rounds: int,
+        plan: Plan | None = None,
+        scale: bool = True,
+        rest: float = 60.0,
     ) -> tuple[Verdict, Stage]:
-        """One fault on a fresh rig, judged when everything has come to rest."""
+        """
+        One fault on a fresh rig, judged when everything has come to rest.
+
+        After `rest` seconds, whoever still waits is a finding.
+        """
         jobs = max(rounds, int(jobs * SCALE)) if scale else jobs
         start = time.monotonic()
         with Rig(self.directory, SEED, plan) as rig, stage(rig, jobs, rounds) as on:
-            fault(on)
-            rest(rig)
+            trouble = _trouble(fault, on)
+            _settle(rig, rest)
             verdict = check(evidence(rig, on.watch))
             self._note(on, verdict, time.monotonic() - start)
+        if trouble is not None and not verdict.findings:
+            raise trouble  # the fault did not happen as it should, and nothing else is wrong
         return verdict, on
 
     def _note(self, on: Stage, verdict: Verdict, seconds: float) -> None:
         rig = on.rig
         waits = recovery(rig.sessions, rig.keeper.lives)
-        if on.resumed:
-            waits = Recovery(waits.hit, *spread(on.resumed))
+        if on.noted:
+            waits = Recovery(waits.hit, *spread(on.noted))
         LINES.append(
             Line(
                 test=self.name,
@@ -111,15 +124,19 @@ class Arena:
         on.waits = waits
 
 
-REST = 60.0  #: seconds after the last fault, until whoever waits longer is a finding
-
-
-def rest(rig: Rig) -> None:
-    """Wait until everything has ended, or until it clearly will not: the checker says which."""
+def _trouble(fault: Fault, on: Stage) -> AssertionError | None:
     try:
-        rig.settle(REST)
+        fault(on)
     except AssertionError as error:
-        print(f"not at rest: {error}")  # noqa: T201 - belongs to what the checker says next
+        return error
+    return None
+
+
+def _settle(rig: Rig, seconds: float) -> None:
+    try:
+        rig.settle(seconds)
+    except AssertionError as error:
+        print(error)  # noqa: T201 - the checker says who is not at rest
 
 
 @pytest.fixture

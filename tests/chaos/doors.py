@@ -35,15 +35,15 @@ class DeskDoor:
         self._desk = desk
 
     def campaign(self, asked: Asked, request: CampaignRequest) -> None:
-        with _noted(asked):
+        with noted(asked):
             asked.id = accept_campaign(self._desk, asked.tenant_id, request)
 
     def picture(self, asked: Asked, options: JobOptions, content: bytes) -> None:
-        with _noted(asked):
+        with noted(asked):
             asked.id = accept_picture(self._desk, asked.tenant_id, options, content)
 
 
-class _noted:
+class noted:
     """What an accepting call raised, as a client would have seen it."""
 
     def __init__(self, asked: Asked) -> None:

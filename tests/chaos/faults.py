@@ -1,24 +1,31 @@
 """The faults themselves: what is broken, when, and how often. Each works on a running rig."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from signal import SIGCONT, SIGSTOP
 from time import time
+from typing import Any
 
 from redis import Redis
+from sqlalchemy import Row
 
 from app.settings import WorkerSettings
 from tests.chaos.checker import Evidence
 from tests.chaos.client import Client
 from tests.chaos.copier import Copier
 from tests.chaos.network import Hold, LostReply
+from tests.chaos.pictures import picture
+from tests.chaos.poison_worker import deadly_picture
 from tests.chaos.rig import Rig
 from tests.chaos.waiting import until
 from tests.chaos.watch import Recovery, Watch
+from tests.unit.fragile_decoder import marked
 
 RECOVERY = 15.0  #: seconds from the killed process being back
+GRACE = 45.0  #: seconds a process may take to end when asked to: running groups finish first
 FLOWING = 60.0  #: seconds in which work must be seen to flow
 
 #: What only the transactions of accepting, claiming, finishing, sweeping and telling say.
@@ -44,8 +51,11 @@ class Stage:
     client: Client
     allowed: int = 0
     faults: int = 0
-    resumed: list[float] | None = None  #: seconds to the first claim after each fault
+    noted: list[float] = field(default_factory=list)  #: seconds to the first claim after each fault
+    drained: list[float] = field(default_factory=list)  #: seconds each process took to end
     waits: Recovery = Recovery(0, 0.0, 0.0)
+    ends: Sequence[Row[Any]] = ()  #: mark, end and attempts of marked jobs
+    mates_seconds: float = 0.0  #: until every job that could succeed had
 
     def rounds_of_work(self) -> Iterator[int]:
         """Let the client ask for its share, round by round, and wait until work flows."""
@@ -70,19 +80,17 @@ class Stage:
             " WHERE status = 'running' AND at > to_timestamp(:since)"
         )
         self.watch.excuse(since)
-        until(
-            lambda: self.rig.scalar(statement, since=since) or not self.rig.unfinished(),
-            2 * RECOVERY,
-            "work goes on",
-        )
+        try:
+            until(
+                lambda: self.rig.scalar(statement, since=since) or not self.rig.unfinished(),
+                2 * RECOVERY,
+                "work goes on",
+            )
+        except AssertionError:
+            self.noted.append(inf)
         claimed = self.rig.scalar(statement, since=since)
         if claimed is not None:
             self.noted.append(claimed - since)
-
-    @property
-    def noted(self) -> list[float]:
-        self.resumed = self.resumed or []
-        return self.resumed
 
     def _flows(self) -> bool:
         return bool(self.rig.scalar("SELECT 1 FROM jobs WHERE status = 'running' LIMIT 1"))
@@ -243,4 +251,78 @@ def wake_zombies(on: Stage) -> None:
         for way in ways.values():
             way.rules.clear()
         on.rig.settle(4 * RECOVERY)
+        on.faults += 1
+
+
+#: What each kind of poison looks like, by the mark it is submitted under.
+POISON = {
+    "decoder-killed": marked(picture(7), "SIGKILL"),
+    "decoder-segfault": marked(picture(8), "SIGSEGV"),
+    "decoder-spins": marked(picture(9), "SPIN"),
+    "decoder-hoards": marked(picture(10), "HOARD"),
+    "decoder-starves": marked(picture(11), "STARVE"),
+    "worker-killed-1": deadly_picture(64),
+    "worker-killed-2": deadly_picture(80),
+}
+
+
+def poison(on: Stage) -> None:
+    """13: campaigns in which some pictures kill their decoders, and some kill their workers."""
+    on.rig.journal.ends |= {
+        mark: {"crashed-decoder" if mark.startswith("decoder") else "quarantined"}
+        for mark in POISON
+    }
+    share = on.jobs // on.rounds
+    start = time()
+    on.client.many(share, marks={5 + 3 * n: mark for n, mark in enumerate(POISON)})
+    for _ in range(on.rounds - 1):
+        on.client.many(share)
+    on.faults = len(POISON)
+    until(lambda: not on.rig.unfinished(), 300, "everything has ended", every=0.2)
+    done = on.rig.scalar(
+        "SELECT extract(epoch FROM max(finished_at))::float FROM jobs WHERE status = 'succeeded'"
+    )
+    on.mates_seconds = done - start
+    on.ends = on.rig.rows(
+        "SELECT metadata->>'mark' AS mark, coalesce(error_code, status) AS end,"
+        " (SELECT count(*) FROM job_history WHERE job_id = id AND job_history.status = 'running')"
+        " AS attempts FROM jobs WHERE metadata ? 'mark' ORDER BY 1"
+    )
+
+
+def roll(on: Stage) -> None:
+    """17: SIGTERM to one process after another, of every kind, under load."""
+    names = [f"api-{n}" for n in range(len(on.rig.ports))] + on.rig.workers + ["io"]
+    for number in on.rounds_of_work():
+        name = names[number % len(names)]
+        start = time()
+        on.rig.keeper.ask(name, seconds=GRACE)
+        on.drained.append(time() - start)
+        on.rig.keeper.wait_ready(name)
+        on.faults += 1
+
+
+def stall_the_teller(on: Stage) -> None:
+    """The io worker is killed while receivers have not yet read what it sends them."""
+    way = on.rig.receiver_link
+    for _ in on.shares(lambda: way.deaf(True)):
+        until(lambda: way.connections, FLOWING, "a webhook is on its way")
+        until(lambda: not on.rig.unfinished(), FLOWING, "every job has ended")
+        on.rig.keeper.kill("io", stay_down=True)
+        way.cut()
+        until(lambda: not way.connections, FLOWING, "nothing is on its way")
+        way.deaf(False)
+        back = on.rig.keeper.up("io").ready or time()
+        until(lambda: not on.rig.undelivered(), 10 * RECOVERY, "every webhook is out", every=0.1)
+        on.noted.append(time() - back)
+        on.faults += 1
+
+
+def commit_slowly(on: Stage) -> None:
+    """Every packet between API and Postgres takes its time; each job comes alone."""
+    for number in range(len(on.rig.ports)):
+        on.rig.link(f"api-{number}", "postgres").delay = 0.03
+    for _ in range(on.jobs):
+        on.client.one()
+        until(lambda: not on.rig.unfinished(), 2 * RECOVERY, "the one job has ended")
         on.faults += 1

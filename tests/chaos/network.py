@@ -25,15 +25,20 @@ class LostReply:
     """
     The server does it, and nobody hears that it did: the reply is dropped, the connection reset.
 
-    Strikes at the COMMIT of a transaction that held `text`, `times` times.
+    Strikes at every `every`-th COMMIT of a transaction that held `text`, `times` times.
     """
 
     text: bytes
     times: int
+    every: int = 3
+    met: int = 0
     struck: int = 0
 
     async def __call__(self, talk: "Talk", chunk: bytes) -> None:
         if not chunk.endswith(COMMIT) or self.text not in talk.said or self.struck >= self.times:
+            return
+        self.met += 1
+        if self.met % self.every:
             return
         self.struck += 1
         talk.swallow.clear()

@@ -35,6 +35,7 @@ class Log:
 
     def __init__(self, secret_key: str) -> None:
         self.heard: list[Heard] = []
+        self.through = 0  #: the port of a link that leads here
         self._secret_key = secret_key
         self._lock = Lock()
         self._stack = ExitStack()
@@ -48,7 +49,12 @@ class Log:
 
     def url(self, tenant_id: UUID) -> str:
         """Where this tenant's webhooks go."""
-        return f"{self._server.url}/{tenant_id}"
+        return f"http://127.0.0.1:{self.through or self.port}/{tenant_id}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.port
 
     def _script(self, received: Received) -> Iterable[bytes]:
         tenant_id = UUID(received.line.split()[1].strip("/"))

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
@@ -73,8 +73,10 @@ class Rig:
 
     def _open(self) -> None:
         catalog.write(self.directory / "catalog")
-        self.receiver = self._stack.enter_context(Log(SECRET_KEY))
         self._stack.enter_context(self._network)
+        self.receiver = self._stack.enter_context(Log(SECRET_KEY))
+        self.receiver_link = self._network.link(self.receiver.port)
+        self.receiver.through = self.receiver_link.port
         self._stack.enter_context(self.keeper)
         self.postgres = EmbeddedPostgres(self.directory / "postgres")
         self.redis = EmbeddedRedis(self.directory / "redis")
@@ -124,6 +126,11 @@ class Rig:
         """One row from the database, past all faults."""
         with self.sessions() as session:
             return session.execute(text(statement), given).one()
+
+    def rows(self, statement: str, **given: Any) -> Sequence[Row[Any]]:
+        """Rows from the database, past all faults."""
+        with self.sessions() as session:
+            return session.execute(text(statement), given).all()
 
     def waiting(self) -> int:
         """Jobs that nobody has claimed."""

@@ -6,6 +6,7 @@ from tests.chaos import faults
 from tests.chaos.conftest import Arena
 from tests.chaos.faults import RECOVERY, Stage
 from tests.chaos.checker import Verdict
+from tests.chaos.rig import Plan
 
 
 KILLS = int(os.environ.get("IMPASTO_CHAOS_KILLS", 100))
@@ -53,3 +54,18 @@ def test_10_copied_tickets_double_nothing(arena: Arena) -> None:
 
 def test_11_a_zombies_answer_is_refused(arena: Arena) -> None:
     demand(*arena.run(faults.wake_zombies, jobs=300, rounds=2))
+
+
+def test_17_a_rolling_restart_is_not_noticed(arena: Arena) -> None:
+    verdict, on = arena.run(faults.roll, jobs=6_000, rounds=20, plan=Plan(api=2))
+    demand(verdict, on)
+    assert not on.rig.door.server_errors, on.rig.door.server_errors
+    assert on.waits.hit == 0, "a job was taken away from a worker that was only asked to end"
+
+
+def test_a_killed_teller_tells_again(arena: Arena) -> None:
+    demand(*arena.run(faults.stall_the_teller, jobs=60, rounds=2, scale=False))
+
+
+def test_a_slow_commit_keeps_nobody_waiting(arena: Arena) -> None:
+    demand(*arena.run(faults.commit_slowly, jobs=20, rounds=1, plan=Plan(api=1), scale=False))
