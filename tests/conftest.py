@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from psycopg2 import sql
 from redis import Redis
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import make_url
 
 from app.db import Sessions, open_database
 from app.db.migrations import upgrade
