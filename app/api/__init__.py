@@ -1,0 +1,1 @@
+"""The door: HTTP in front of `app.submission` and the tables."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from app.api import schemas
+from app.api import examples, schemas
 from app.api.deps import (
     KEYED,
     Cursor,
@@ -39,23 +39,6 @@ POLL_AFTER: Final = "2"  #: seconds
 
 router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
 
-EXAMPLE = {
-    "name": "Spring 2027",
-    "style": "great-wave@3",
-    "strength": 1.0,
-    "output": {"format": "webp", "quality": 85, "size": 1600},
-    "webhook": {"url": "https://shop.example/hooks"},
-    "items": [
-        {"custom_id": "4711", "input": {"upload_id": schemas.ID}},
-        {
-            "custom_id": "4712",
-            "input": {"url": "https://shop.example/4712.jpg"},
-            "strength": 0.6,
-            "metadata": {"page": 12},
-        },
-    ],
-}
-
 
 @router.post(
     "",
@@ -67,7 +50,9 @@ EXAMPLE = {
     ),
 )
 def create_campaign(
-    desk: TheDesk, tenant_id: TenantId, wanted: Annotated[CampaignRequest, Body(examples=[EXAMPLE])]
+    desk: TheDesk,
+    tenant_id: TenantId,
+    wanted: Annotated[CampaignRequest, Body(examples=[examples.CAMPAIGN_REQUEST])],
 ) -> Response:
     """
     All styles are pinned to their versions now. What concerns all pictures refuses the whole;

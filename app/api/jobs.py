@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.api import schemas
+from app.api import examples, schemas
 from app.api.deps import (
     KEYED,
     Cursor,
@@ -50,28 +50,13 @@ POLL_AFTER: Final = "1"  #: seconds; what `Retry-After` says of a job that has n
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], **KEYED)
 
-EXAMPLES = {
-    "upload": {
-        "value": {
-            "style": "great-wave",
-            "strength": 0.8,
-            "output": {"format": "jpeg", "quality": 90, "size": 1024},
-            "input": {"upload_id": schemas.ID},
-            "metadata": {"sku": "4711"},
-            "webhook": {"url": "https://shop.example/hooks", "events": ["job.succeeded"]},
-        }
-    },
-    "address": {
-        "value": {"style": "great-wave@3", "input": {"url": "https://shop.example/4711.jpg"}}
-    },
-}
 BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {
             "application/json": {
                 "schema": {"$ref": "#/components/schemas/JobRequest"},
-                "examples": EXAMPLES,
+                "examples": examples.JOB_REQUESTS,
             },
             "multipart/form-data": {
                 "schema": FORM,

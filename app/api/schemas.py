@@ -6,14 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api import examples
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Parameters
 from app.domain.requests import Request
 
 Item = TypeVar("Item")
-DIGEST = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-ID = "0196f0a4-5b7c-7000-8000-3d1f6a2b9c4e"
-MOMENT = "2026-11-22T12:00:00.000Z"
 
 
 class Style(BaseModel):
@@ -60,19 +58,7 @@ class Upload(BaseModel):
     headers: dict[str, str]
     expires_at: datetime
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "object": "upload",
-                "id": ID,
-                "received": False,
-                "method": "PUT",
-                "url": f"https://impasto.example/v1/uploads/{ID}/content?expires=1&signature=x",
-                "headers": {"Content-Type": "image/jpeg", "Content-Length": "48211"},
-                "expires_at": MOMENT,
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": examples.UPLOAD})
 
 
 class JobError(BaseModel):
@@ -152,49 +138,7 @@ class Job(BaseModel):
     provenance: Provenance | None
     urls: JobUrls
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "object": "job",
-                "id": ID,
-                "status": "succeeded",
-                "stage": None,
-                "attempt": 1,
-                "lane": "interactive",
-                "style": "great-wave@3",
-                "parameters": {"strength": 0.8, "output": {"format": "jpeg", "quality": 90}},
-                "custom_id": None,
-                "campaign_id": None,
-                "metadata": {"sku": "4711"},
-                "created_at": MOMENT,
-                "started_at": MOMENT,
-                "finished_at": MOMENT,
-                "timings": {"decode": 4.1, "engine": 212.0, "encode": 5.2},
-                "error": None,
-                "output": {
-                    "asset_id": DIGEST,
-                    "url": f"https://cdn.example/assets/{DIGEST}?expires=1&signature=x",
-                    "media_type": "image/jpeg",
-                    "bytes": 73112,
-                    "width": 512,
-                    "height": 384,
-                },
-                "cost": {"micros": 274, "currency": "USD", "rate_card": "2026-11"},
-                "provenance": {
-                    "content_sha256": DIGEST,
-                    "output_sha256": DIGEST,
-                    "style": "great-wave@3",
-                    "stylizer": {"name": "light", "version": "0.1.0", "digest": DIGEST},
-                    "engine": "onnx-cpu",
-                    "device": "cpu",
-                    "batch_size": 4,
-                    "render_key": DIGEST,
-                    "parameters": {"strength": 0.8},
-                },
-                "urls": {"get": f"/v1/jobs/{ID}", "cancel": f"/v1/jobs/{ID}/cancel"},
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": examples.JOB})
 
 
 class Counts(BaseModel):
@@ -238,37 +182,7 @@ class Campaign(BaseModel):
     finished_at: datetime | None
     urls: CampaignUrls
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "object": "campaign",
-                "id": ID,
-                "name": "Spring 2027",
-                "status": "running",
-                "style": "great-wave@3",
-                "parameters": {"strength": 1.0, "output": {"format": "jpeg", "quality": 90}},
-                "metadata": {},
-                "counts": {
-                    "total": 1000,
-                    "queued": 400,
-                    "running": 64,
-                    "succeeded": 534,
-                    "failed": 2,
-                    "canceled": 0,
-                },
-                "cost": {"estimated_micros": 274000, "actual_micros": 146316, "currency": "USD"},
-                "eta_seconds": 41,
-                "created_at": MOMENT,
-                "cancel_requested_at": None,
-                "finished_at": None,
-                "urls": {
-                    "get": f"/v1/campaigns/{ID}",
-                    "items": f"/v1/campaigns/{ID}/items",
-                    "cancel": f"/v1/campaigns/{ID}/cancel",
-                },
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": examples.CAMPAIGN})
 
 
 class Page(BaseModel, Generic[Item]):

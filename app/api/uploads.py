@@ -8,10 +8,11 @@ from fastapi import APIRouter, Body, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from app.api import examples
 from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
 from app.api.replies import reply
-from app.api.schemas import DIGEST, Upload, UploadRequest
+from app.api.schemas import Upload, UploadRequest
 from app.db import intake
 from app.errors import (
     BodyTooLarge,
@@ -34,8 +35,6 @@ router = APIRouter(prefix="/v1/uploads", tags=["uploads"], **KEYED)
 #: The link is the key here, so that whoever moves the bytes needs no other.
 signed = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 
-EXAMPLE = {"sha256": DIGEST, "bytes": 48_211, "media_type": "image/jpeg"}
-
 
 @router.post(
     "",
@@ -45,7 +44,9 @@ EXAMPLE = {"sha256": DIGEST, "bytes": 48_211, "media_type": "image/jpeg"}
     responses=documented(BodyTooLarge, InvalidRequest),
 )
 def create_upload(
-    desk: TheDesk, tenant_id: TenantId, wanted: Annotated[UploadRequest, Body(examples=[EXAMPLE])]
+    desk: TheDesk,
+    tenant_id: TenantId,
+    wanted: Annotated[UploadRequest, Body(examples=[examples.UPLOAD_REQUEST])],
 ) -> Response:
     """
     The answer says where to `PUT` the bytes, without a key, and under which headers.

@@ -1,5 +1,6 @@
 """Single pictures through the door, followed to their end."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from time import monotonic
@@ -261,3 +262,14 @@ def test_a_job_nobody_has_heard_of_is_not_found(client: TestClient) -> None:
     for job_id in (UUID(int=7), "nonsense", "%00", "%ED%A0%80"):
         answer = client.get(f"/v1/jobs/{job_id}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+@pytest.mark.parametrize("depth", [10, 100, 180])
+def test_deep_metadata_comes_back_as_it_was(client: TestClient, depth: int) -> None:
+    metadata: dict[str, Any] = {}
+    for _ in range(depth):
+        metadata = {"a": metadata}
+    answer = hand_in(client, metadata=json.dumps(metadata))
+    assert answer.status_code == 202
+    assert client.get(answer.headers["location"]).json()["metadata"] == metadata
+    assert client.get("/v1/jobs").json()["data"][0]["metadata"] == metadata

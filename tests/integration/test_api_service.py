@@ -1,6 +1,7 @@
 """What every route shares: ids, limits, health, the document, and what happens when things fail."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -189,10 +190,11 @@ def said(
     lines += [f"{name}: {value}" for name, value in headers.items()]
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-        received = b""
-        while piece := connection.recv(2**16):
-            received += piece
-    head, _, content = received.partition(b"\r\n\r\n")
+        with connection.makefile("rb") as received:
+            head = b"".join(iter(received.readline, b"\r\n")).strip()
+            length = re.search(rb"content-length: (\d+)", head)
+            assert length
+            content = received.read(int(length[1]))
     status, *fields = head.decode().split("\r\n")
     pairs = {name: value for name, _, value in (field.partition(": ") for field in fields)}
     return httpx2.Response(int(status.split()[1]), headers=pairs, content=content)

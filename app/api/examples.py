@@ -1,0 +1,125 @@
+"""What the document shows of every body: one whole example each."""
+
+from typing import Any, Final
+
+DIGEST: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+ID: Final = "0196f0a4-5b7c-7000-8000-3d1f6a2b9c4e"
+MOMENT: Final = "2026-11-22T12:00:00.000Z"
+
+UPLOAD: Final[dict[str, Any]] = {
+    "object": "upload",
+    "id": ID,
+    "received": False,
+    "method": "PUT",
+    "url": f"https://impasto.example/v1/uploads/{ID}/content?expires=1&signature=x",
+    "headers": {"Content-Type": "image/jpeg", "Content-Length": "48211"},
+    "expires_at": MOMENT,
+}
+
+JOB: Final[dict[str, Any]] = {
+    "object": "job",
+    "id": ID,
+    "status": "succeeded",
+    "stage": None,
+    "attempt": 1,
+    "lane": "interactive",
+    "style": "great-wave@3",
+    "parameters": {"strength": 0.8, "output": {"format": "jpeg", "quality": 90}},
+    "custom_id": None,
+    "campaign_id": None,
+    "metadata": {"sku": "4711"},
+    "created_at": MOMENT,
+    "started_at": MOMENT,
+    "finished_at": MOMENT,
+    "timings": {"decode": 4.1, "engine": 212.0, "encode": 5.2},
+    "error": None,
+    "output": {
+        "asset_id": DIGEST,
+        "url": f"https://cdn.example/assets/{DIGEST}?expires=1&signature=x",
+        "media_type": "image/jpeg",
+        "bytes": 73112,
+        "width": 512,
+        "height": 384,
+    },
+    "cost": {"micros": 274, "currency": "USD", "rate_card": "2026-11"},
+    "provenance": {
+        "content_sha256": DIGEST,
+        "output_sha256": DIGEST,
+        "style": "great-wave@3",
+        "stylizer": {"name": "light", "version": "0.1.0", "digest": DIGEST},
+        "engine": "onnx-cpu",
+        "device": "cpu",
+        "batch_size": 4,
+        "render_key": DIGEST,
+        "parameters": {"strength": 0.8},
+    },
+    "urls": {"get": f"/v1/jobs/{ID}", "cancel": f"/v1/jobs/{ID}/cancel"},
+}
+
+CAMPAIGN: Final[dict[str, Any]] = {
+    "object": "campaign",
+    "id": ID,
+    "name": "Spring 2027",
+    "status": "running",
+    "style": "great-wave@3",
+    "parameters": {"strength": 1.0, "output": {"format": "jpeg", "quality": 90}},
+    "metadata": {},
+    "counts": {
+        "total": 1000,
+        "queued": 400,
+        "running": 64,
+        "succeeded": 534,
+        "failed": 2,
+        "canceled": 0,
+    },
+    "cost": {"estimated_micros": 274000, "actual_micros": 146316, "currency": "USD"},
+    "eta_seconds": 41,
+    "created_at": MOMENT,
+    "cancel_requested_at": None,
+    "finished_at": None,
+    "urls": {
+        "get": f"/v1/campaigns/{ID}",
+        "items": f"/v1/campaigns/{ID}/items",
+        "cancel": f"/v1/campaigns/{ID}/cancel",
+    },
+}
+
+JOB_REQUESTS: Final[dict[str, Any]] = {
+    "upload": {
+        "value": {
+            "style": "great-wave",
+            "strength": 0.8,
+            "output": {"format": "jpeg", "quality": 90, "size": 1024},
+            "input": {"upload_id": ID},
+            "metadata": {"sku": "4711"},
+            "webhook": {"url": "https://shop.example/hooks", "events": ["job.succeeded"]},
+        }
+    },
+    "address": {
+        "value": {"style": "great-wave@3", "input": {"url": "https://shop.example/4711.jpg"}}
+    },
+}
+
+CAMPAIGN_REQUEST: Final[dict[str, Any]] = {
+    "name": "Spring 2027",
+    "style": "great-wave@3",
+    "strength": 1.0,
+    "output": {"format": "webp", "quality": 85, "size": 1600},
+    "webhook": {"url": "https://shop.example/hooks"},
+    "items": [
+        {"custom_id": "4711", "input": {"upload_id": ID}},
+        {
+            "custom_id": "4712",
+            "input": {"url": "https://shop.example/4712.jpg"},
+            "strength": 0.6,
+            "metadata": {"page": 12},
+        },
+    ],
+}
+
+
+UPLOAD_REQUEST: Final[dict[str, Any]] = {
+    "sha256": DIGEST,
+    "bytes": 48_211,
+    "media_type": "image/jpeg",
+}
