@@ -2,16 +2,18 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    Discriminator,
     Field,
     HttpUrl,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
+    Tag,
     field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +42,12 @@ class S3StorageSettings(BaseModel):
     connect_timeout: PositiveFloat = 5.0  # boto3's default of 60 s outlives a lease
     read_timeout: PositiveFloat = 15.0
     multipart_threshold: PositiveInt = 16 * 2**20
+
+
+def _storage_kind(given: Any) -> str:
+    """A directory, unless something else is asked for."""
+    kind = given.get("kind", "local") if isinstance(given, dict) else given.kind
+    return str(kind)
 
 
 class LimitSettings(BaseModel):
@@ -123,9 +131,10 @@ class Settings(BaseSettings):
     cdn_url: str | None = Field(None, description="Base of delivery URLs when a CDN is in front.")
     url_seconds: PositiveInt = 24 * 3600
     catalog: Path = CATALOG
-    storage: Annotated[LocalStorageSettings | S3StorageSettings, Field(discriminator="kind")] = (
-        LocalStorageSettings()
-    )
+    storage: Annotated[
+        Annotated[LocalStorageSettings, Tag("local")] | Annotated[S3StorageSettings, Tag("s3")],
+        Discriminator(_storage_kind),
+    ] = LocalStorageSettings()
     engine: EngineSettings = EngineSettings()
     worker: WorkerSettings = WorkerSettings()
     webhooks: WebhookSettings = WebhookSettings()

@@ -1,4 +1,4 @@
-"""Every statement that changes a job. All of them go through `move`."""
+"""Every statement that changes a job. All of them are moves (`app.db.moves`)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,50 +13,25 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Row,
-    Select,
     String,
-    Text,
     Uuid,
     and_,
     bindparam,
     case,
     cast,
     func,
-    insert,
-    null,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
-from app.db import campaigns, events, ledger
 from app.db.arrays import as_table
-from app.db.models import Job, JobHistory
+from app.db.models import Job
+from app.db.moves import BY, carry_out, move, moving
 from app.db.queue import claimable
 from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane, after_failure, backoff, sources
 from app.errors import IllegalTransition, ImpastoError, NotFound
-
-#: What every move tells about the jobs it moved.
-MOVED = (
-    Job.id,
-    Job.tenant_id,
-    Job.campaign_id,
-    Job.custom_id,
-    Job.status,
-    Job.attempt,
-    Job.lane,
-    Job.source,
-    Job.content_digest,
-    Job.output_digest,
-    Job.pixels,
-    Job.style_version_id,
-    Job.parameters,
-    Job.webhook,
-    Job.cost_micros,
-    Job.error_code,
-    Job.failures,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +77,7 @@ def claim(
         "most_crashes": crashes,
         "lease": lease,
     }
-    return _carry_out(session, JobStatus.RUNNING, _CLAIM, by=worker, **wanted)
+    return carry_out(session, JobStatus.RUNNING, _CLAIM, by=worker, **wanted)
 
 
 def renew(
@@ -117,13 +92,14 @@ def succeed(session: Session, successes: Sequence[Success], *, by: str) -> set[U
     """End these jobs well; one whose attempt is no longer held is left as it is."""
     if not successes:
         return set()
+    successes = sorted(successes, key=lambda success: success.held.id)
     brought: dict[str, Any] = {
         "new_output": [success.output_digest for success in successes],
         "new_cost": [success.cost_micros for success in successes],
         "new_timings": [success.timings for success in successes],
     }
     held = _new(success.held for success in successes)
-    moved = _carry_out(session, JobStatus.SUCCEEDED, _SUCCEED, by=by, **held, **brought)
+    moved = carry_out(session, JobStatus.SUCCEEDED, _SUCCEED, by=by, **held, **brought)
     return {row.id for row in moved}
 
 
@@ -149,7 +125,7 @@ def break_off(
 def hand_back(session: Session, held: Iterable[Held], *, by: str) -> int:
     """Return unbroken work at shutdown: queued at once, and nobody's failure."""
     note = "handed back"
-    return len(_carry_out(session, JobStatus.QUEUED, _HAND_BACK, by=by, note=note, **_new(held)))
+    return len(carry_out(session, JobStatus.QUEUED, _HAND_BACK, by=by, note=note, **_new(held)))
 
 
 def fetched(session: Session, held: Held, *, content_digest: str, pixels: int, key: str) -> bool:
@@ -174,7 +150,10 @@ def cancel(session: Session, tenant_id: UUID, job_id: UUID) -> None:
 
 def cancel_campaign(session: Session, campaign_id: UUID) -> int:
     """Withdraw everything of a campaign that is not finished; what is finished is kept."""
-    return len(move(session, JobStatus.CANCELED, Job.campaign_id == campaign_id))
+    # Locked in the order of their ids, as groups are when they end: nobody waits in a circle.
+    open_ones = Job.status.in_(sorted(sources(JobStatus.CANCELED)))
+    its = select(Job.id).where(Job.campaign_id == campaign_id, open_ones).order_by(Job.id)
+    return len(move(session, JobStatus.CANCELED, Job.id.in_(its.with_for_update())))
 
 
 def refuse(session: Session, ids: Sequence[UUID], *, code: str, detail: str) -> None:
@@ -229,69 +208,6 @@ def get(session: Session, tenant_id: UUID, job_id: UUID) -> Job:
     return job
 
 
-def move(
-    session: Session,
-    to: JobStatus,
-    *where: ColumnElement[bool],
-    by: str | None = None,
-    note: str | None = None,
-    **changes: Any,
-) -> Sequence[Row[Any]]:
-    """
-    Compare-and-set the status of every job that matches, and all that must follow from it.
-
-    History, ledger, campaign counts and events are written in the caller's transaction, so
-    a status cannot be seen without its consequences. Answers with the jobs that moved.
-    """
-    return _carry_out(session, to, _moving(to, *where, **changes), by=by, note=note)
-
-
-def _moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select[Any]:
-    """The statement of a move. Building one costs more than running it, so some are kept."""
-    moved = (
-        update(Job)
-        .where(Job.status.in_(sorted(sources(to))), *where)
-        .values({"status": to, "version": Job.version + 1, **_consequences(to), **changes})
-        .returning(*MOVED)
-        .cte("moved")
-    )
-    wrote = (
-        insert(JobHistory)
-        .from_select(
-            ["job_id", "status", "attempt", "worker", "note"],
-            select(moved.c.id, moved.c.status, moved.c.attempt, _BY, _NOTE),
-        )
-        .cte("wrote")
-    )
-    return select(moved).add_cte(wrote)
-
-
-def _carry_out(
-    session: Session,
-    to: JobStatus,
-    moving: Select[Any],
-    *,
-    by: str | None = None,
-    note: str | None = None,
-    **given: Any,
-) -> Sequence[Row[Any]]:
-    rows = session.execute(moving, {"by": by, "remark": note, **given}).all()
-    if rows:
-        events.record(session, to, rows)
-    if rows and to.final:
-        ledger.close(session, rows)
-        campaigns.count(session, to, rows)
-    return rows
-
-
-def _consequences(to: JobStatus) -> dict[str, Any]:
-    """Columns that a status implies; the table's constraints hold us to them."""
-    if to is JobStatus.RUNNING:
-        return {}
-    free = {"worker": null(), "lease_until": null(), "stage": null()}
-    return {**free, "finished_at": func.now()} if to.final else free
-
-
 def _held(new: FromClause) -> tuple[ColumnElement[bool], ...]:
     """Still running under the attempt its holder claimed: the fence."""
     running = Job.status == JobStatus.RUNNING
@@ -304,14 +220,13 @@ def _new(held: Iterable[Held]) -> dict[str, Any]:
     return {"new_id": [row.id for row in rows], "new_attempt": [row.attempt for row in rows]}
 
 
-_BY, _NOTE = bindparam("by", type_=String), bindparam("remark", type_=Text)
 _LEASE = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("lease", type_=Double))
 
-_CLAIM = _moving(
+_CLAIM = moving(
     JobStatus.RUNNING,
     Job.id.in_(claimable()),
     attempt=Job.attempt + 1,
-    worker=_BY,
+    worker=BY,
     lease_until=_LEASE,
     started_at=func.coalesce(Job.started_at, func.now()),
     stage="claimed",
@@ -326,7 +241,7 @@ _RENEW = (
 )
 
 _done = as_table(id=Uuid, attempt=Integer, output=String, cost=BigInteger, timings=String)
-_SUCCEED = _moving(
+_SUCCEED = moving(
     JobStatus.SUCCEEDED,
     *_held(_done),
     output_digest=_done.c.output,
@@ -334,4 +249,4 @@ _SUCCEED = _moving(
     timings=cast(_done.c.timings, JSONB),
 )
 
-_HAND_BACK = _moving(JobStatus.QUEUED, *_held(as_table(id=Uuid, attempt=Integer)))
+_HAND_BACK = moving(JobStatus.QUEUED, *_held(as_table(id=Uuid, attempt=Integer)))

@@ -1,0 +1,110 @@
+"""How a job's status changes: the only way, with everything that must follow from it."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    String,
+    Text,
+    bindparam,
+    func,
+    insert,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from app.db import campaigns, events, ledger
+from app.db.models import Job, JobHistory
+from app.domain.job import JobStatus, sources
+
+#: What every move tells about the jobs it moved.
+MOVED = (
+    Job.id,
+    Job.tenant_id,
+    Job.campaign_id,
+    Job.custom_id,
+    Job.status,
+    Job.attempt,
+    Job.lane,
+    Job.source,
+    Job.content_digest,
+    Job.output_digest,
+    Job.pixels,
+    Job.style_version_id,
+    Job.parameters,
+    Job.webhook,
+    Job.cost_micros,
+    Job.error_code,
+    Job.failures,
+)
+
+BY: Final = bindparam("by", type_=String)
+NOTE: Final = bindparam("remark", type_=Text)
+
+
+def move(
+    session: Session,
+    to: JobStatus,
+    *where: ColumnElement[bool],
+    by: str | None = None,
+    note: str | None = None,
+    **changes: Any,
+) -> Sequence[Row[Any]]:
+    """
+    Compare-and-set the status of every job that matches, and all that must follow from it.
+
+    History, ledger, campaign counts and events are written in the caller's transaction, so
+    a status cannot be seen without its consequences. Answers with the jobs that moved.
+    """
+    return carry_out(session, to, moving(to, *where, **changes), by=by, note=note)
+
+
+def moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select[Any]:
+    """The statement of a move. Building one costs more than running it, so some are kept."""
+    moved = (
+        update(Job)
+        .where(Job.status.in_(sorted(sources(to))), *where)
+        .values({"status": to, "version": Job.version + 1, **_consequences(to), **changes})
+        .returning(*MOVED)
+        .cte("moved")
+    )
+    wrote = (
+        insert(JobHistory)
+        .from_select(
+            ["job_id", "status", "attempt", "worker", "note"],
+            select(moved.c.id, moved.c.status, moved.c.attempt, BY, NOTE),
+        )
+        .cte("wrote")
+    )
+    return select(moved).add_cte(wrote)
+
+
+def carry_out(
+    session: Session,
+    to: JobStatus,
+    statement: Select[Any],
+    *,
+    by: str | None = None,
+    note: str | None = None,
+    **given: Any,
+) -> Sequence[Row[Any]]:
+    rows = session.execute(statement, {"by": by, "remark": note, **given}).all()
+    if rows:
+        events.record(session, to, rows)
+    if rows and to.final:
+        ledger.close(session, rows)
+        campaigns.count(session, to, rows)
+    return rows
+
+
+def _consequences(to: JobStatus) -> dict[str, Any]:
+    """Columns that a status implies; the table's constraints hold us to them."""
+    if to is JobStatus.RUNNING:
+        return {}
+    free = {"worker": null(), "lease_until": null(), "stage": null()}
+    return {**free, "finished_at": func.now()} if to.final else free
