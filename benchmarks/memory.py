@@ -1,8 +1,9 @@
 """Whether a worker grows: resident memory over thousands of pictures of every size."""
 
+from collections import Counter
 from collections.abc import Iterator
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -12,61 +13,56 @@ from benchmarks.system import running
 
 PICTURES: Final = 2_000
 SOURCES: Final = 160
-CAMPAIGN: Final = 500
+CAMPAIGNS: Final = 10
+HALF: Final = CAMPAIGNS // 2  #: warm by then: every size has been met
 GROWTH: Final = 2.0  #: percent between the middle and the end that count as none
 
 
 def memory(bench: Bench) -> Iterator[Result]:
-    """Growth of the worker with its decoders between the middle and the end."""
+    """What the worker with its decoders holds at rest: at the end against the middle."""
     yield from _measure(bench, "null engine", PICTURES, (48, 1400), null_engine=True)
-    yield from _measure(bench, "real stylizer", 600, (64, 320), null_engine=False)
+    yield from _measure(bench, "real stylizer", 640, (64, 320), null_engine=False)
 
 
 def _measure(
     bench: Bench, name: str, amount: int, sides: tuple[int, int], *, null_engine: bool
 ) -> Iterator[Result]:
-    amount = bench.amount(amount, least=100)
+    size = max(SOURCES, bench.amount(amount) // CAMPAIGNS)
     bench.say(f"{name}: drawing {SOURCES} pictures")
     files = list(pictures.mixed(SOURCES, sides))
-    samples: list[tuple[int, dict[str, int]]] = []
+    at_rest: list[Counter[str]] = []
+    at_work: list[int] = []
     environment = bench.environment
     with running(bench.directory, null_engine=null_engine, environment=environment) as system:
+        style = system.style
         uploads = [system.caller.upload(*file) for file in files]
-        for start in range(0, amount, CAMPAIGN):
-            chosen = [
-                uploads[place % SOURCES] for place in range(start, min(start + CAMPAIGN, amount))
-            ]
+
+        def seen(done: int) -> None:
+            bench.say(f"{name}: {len(at_rest) * size + done} of {CAMPAIGNS * size} pictures")
+            at_work.append(_both(system.census.memory()))
+
+        for place in range(CAMPAIGNS):
+            chosen = [uploads[one % SOURCES] for one in range(size)]
             # Another strength makes another picture of the same content.
-            strength = 1 - start / (2 * amount)
-            campaign = system.caller.campaign(chosen, system.style, strength=strength)
-
-            def seen(done: int, before: int = start) -> None:
-                samples.append((before + done, system.census.memory()))
-                bench.say(f"{name}: {before + done} of {amount} pictures")
-
+            campaign = system.caller.campaign(chosen, style, strength=1 - place / 20)
             system.caller.finish([campaign], seen)
-    details = _shape(samples, amount)
-    growth = details["growth_percent"]
-    what = f"growth of the worker's memory, {name}"
-    yield Result(what, growth, "%", "<=", GROWTH, GROWTH / 2, details)
-
-
-def _shape(samples: list[tuple[int, dict[str, int]]], amount: int) -> dict[str, Any]:
-    done = np.array([place for place, _ in samples], float)
-    both = np.array([one["worker"] + one["decoders"] for _, one in samples]) / 2**20
-    worker = np.array([one["worker"] for _, one in samples]) / 2**20
-    second = done >= amount / 2
-    middle = median(both[(done >= 0.4 * amount) & (done <= 0.6 * amount)])
-    end = median(both[done >= 0.9 * amount])
-    slope = np.polyfit(done[second], both[second], 1)[0] if second.sum() > 2 else 0.0
-    return {
-        "pictures": amount,
-        "samples": len(samples),
-        "mb_at_start": round(float(both[0]), 1),
-        "mb_in_the_middle": round(float(middle), 1),
-        "mb_at_the_end": round(float(end), 1),
-        "mb_at_most": round(float(both.max()), 1),
-        "worker_alone_mb_at_the_end": round(float(worker[-1]), 1),
-        "kb_per_picture_in_second_half": round(1024 * float(slope), 2),
-        "growth_percent": round(100 * float(end - middle) / float(middle), 2),
+            at_rest.append(system.census.memory())
+    held = [_both(one) / 2**20 for one in at_rest]
+    middle, end = median(held[HALF - 3 : HALF]), median(held[-3:])
+    growth = 100 * (end - middle) / middle
+    details = {
+        "pictures": CAMPAIGNS * size,
+        "mb_at_rest": [round(one, 1) for one in held],
+        "mb_at_work_at_most": round(max(at_work) / 2**20, 1),
+        "worker_alone_mb_at_rest": [round(one["worker"] / 2**20, 1) for one in at_rest],
+        "kb_per_picture_in_second_half": round(1024 * _slope(held[HALF:]) / size, 2),
     }
+    yield Result(f"growth of the worker's memory, {name}", growth, "%", "<=", GROWTH, 0.0, details)
+
+
+def _both(memory: Counter[str]) -> int:
+    return memory["worker"] + memory["decoders"]
+
+
+def _slope(values: list[float]) -> float:
+    return float(np.polyfit(np.arange(len(values)), values, 1)[0])
