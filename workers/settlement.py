@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from time import monotonic, perf_counter
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.db import costs, events, intake, jobs, ledger
 from app.db.costs import NewInference
 from app.db.jobs import Success
+from app.domain.job import JobStatus
 from app.errors import ImpastoError
 from app.settings import RateCard
 from workers.studio import Picture, Studio, Work
@@ -60,13 +62,20 @@ def _write(studio: Studio, group: Sequence[Work]) -> dict[str, int]:
         ended = jobs.succeed(session, successes, by=studio.worker)
         measured = [_inference(studio, *pair) for pair in done if pair[0].held.id in ended]
         costs.add(session, measured)
-        for work, error in broken:
-            failures = work.row.failures
-            jobs.break_off(session, work.held, error, failures=failures, by=studio.worker)
-    studio.announce([work.held.id for work in group])
+        failed = {
+            work.held.id for work, error in broken if _break_off(studio, session, work, error)
+        }
+    studio.announce([work.held.id for work in group if work.held.id in ended | failed])
     if events.written(session):
         studio.tickets.deliver()
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
+
+
+def _break_off(studio: Studio, session: Session, work: Work, error: ImpastoError) -> bool:
+    """Whether that was the end of the job."""
+    failures = work.row.failures
+    to = jobs.break_off(session, work.held, error, failures=failures, by=studio.worker)
+    return to is JobStatus.FAILED
 
 
 def _success(work: Work, picture: Picture, card: RateCard) -> Success:

@@ -202,7 +202,7 @@ async def _ended(
                 return
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(rung.wait(), min(left, LOOK_AGAIN))
-            rung.clear()
+                return  # who rings has committed, and rings for what has ended only
 
 
 def _is_final(desk: Desk, tenant_id: UUID, job_id: UUID) -> bool:
