@@ -61,7 +61,7 @@ def show(results: list[Result]) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], help="all unless named")
+    parser.add_argument("names", nargs="*", choices=BENCHMARKS, help="all unless named")
     parser.add_argument("--json", type=Path, help="also write everything that was measured there")
     parser.add_argument(
         "--data", type=Path, default=Path("var/bench"), help="where the systems live meanwhile"
