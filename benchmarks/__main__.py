@@ -36,11 +36,13 @@ def main() -> int:
     facts = machine.describe()
     console.print(_line(facts))
     results: list[Result] = []
+    facts["yardstick_ms"] = {}
     given.data.mkdir(parents=True, exist_ok=True)
     # Removed at the end only: see `system.running`.
     with machine.paused(given.pause), TemporaryDirectory(dir=given.data) as directory:
         facts["others_at_start"] = round(_settle(given.patience, console), 3)
         for name in given.names or BENCHMARKS:
+            facts["yardstick_ms"][name] = round(machine.yardstick(), 2)
             results += _run(name, given, directory, console)
     show(results)
     if given.json:

@@ -5,6 +5,7 @@ import platform
 import signal
 import sys
 import time
+import timeit
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
@@ -31,6 +32,11 @@ def describe() -> dict[str, Any]:
         "versions": versions,
         "load_at_start": [round(load, 2) for load in os.getloadavg()],
     }
+
+
+def yardstick() -> float:
+    """Milliseconds of one fixed sum: clouds lend the same core at different speeds."""
+    return min(timeit.repeat(lambda: sum(n * n for n in range(200_000)), number=1, repeat=9)) * 1000
 
 
 def busy() -> float:
