@@ -5,12 +5,10 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -22,6 +20,7 @@ from tests.chaos.watch import Recovery, hits, recovery, spread
 SEED = int(os.environ.get("IMPASTO_CHAOS_SEED", 0)) or secrets.randbelow(2**31)
 SCALE = float(os.environ.get("IMPASTO_CHAOS_JOBS", 10_000)) / 10_000
 LINES: list["Line"] = []
+REPORT = ROOT / "var" / "chaos" / "report.json"
 
 
 @dataclass(frozen=True)
@@ -122,6 +121,9 @@ class Arena:
             )
         )
         on.waits = waits
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        found = {"seed": SEED, "runs": [asdict(line) for line in LINES]}
+        REPORT.write_text(json.dumps(found, indent=1))
 
 
 def _trouble(fault: Fault, on: Stage) -> AssertionError | None:
@@ -163,8 +165,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in LINES:
         values = [getattr(line, word) for word in head]
         write(f"{line.test:58}" + "".join(f"{value:>8}" for value in values))
-    report = ROOT / "var" / "chaos" / "report.json"
-    report.parent.mkdir(parents=True, exist_ok=True)
-    found = {"seed": SEED, "runs": [asdict(line) for line in LINES]}
-    report.write_text(json.dumps(found, indent=1))
-    write(f"written to {report}")
+    write(f"written to {REPORT}")

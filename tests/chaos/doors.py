@@ -122,7 +122,7 @@ class HttpDoor:
         raise AssertionError("no API process ever listened")
 
     def _note(self, asked: Asked, status: int, body: bytes) -> None:
-        if status == 202:
+        if status in (200, 202):  # 200: it is done already
             asked.reply, asked.id = Reply.ACCEPTED, UUID(json.loads(body)["id"])
             return
         asked.said = f"{status} {body[:300].decode(errors='replace')}"

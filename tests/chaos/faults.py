@@ -115,6 +115,21 @@ def evidence(rig: Rig, watch: Watch) -> Evidence:
     return Evidence(rig.sessions, rig.storage, rig.journal, rig.receiver.heard, watch.stalls)
 
 
+def nothing(on: Stage) -> None:
+    """No fault at all: what the others are compared with."""
+    for _ in on.rounds_of_work():
+        on.faults = 0
+
+
+def kill_only_workers(on: Stage) -> None:
+    """1, as far as plain Celery has parts to kill."""
+    for _ in on.rounds_of_work():
+        _kill_a_busy_worker(on)
+        on.faults += 1
+        for name in on.rig.workers:
+            on.rig.keeper.wait_ready(name)
+
+
 def kill_workers(on: Stage) -> None:
     """1: `kill -9` of a worker that holds jobs, at a random moment; now and then of the io worker."""
     for number in on.rounds_of_work():
@@ -208,9 +223,8 @@ def _speakers(on: Stage, name: str) -> list[str]:
 
 def copy_tickets(on: Stage) -> None:
     """10: every message of Redis five times, the copies later, before and behind others."""
-    names = ["desk", "io", *on.rig.workers]
     with Copier(on.rig.redis.url, on.dice, copies=4) as copier:
-        for name in names:
+        for name in ("desk", "io", *on.rig.workers):
             on.rig.link(name, "redis").taps.append(copier.see)
         for _ in on.rounds_of_work():
             pass
@@ -285,7 +299,7 @@ def poison(on: Stage) -> None:
     on.mates_seconds = done - start
     on.ends = on.rig.rows(
         "SELECT metadata->>'mark' AS mark, coalesce(error_code, status) AS end,"
-        " (SELECT count(*) FROM job_history WHERE job_id = id AND job_history.status = 'running')"
+        " (SELECT count(*) FROM job_history WHERE job_id = jobs.id AND job_history.status = 'running')"
         " AS attempts FROM jobs WHERE metadata ? 'mark' ORDER BY 1"
     )
 

@@ -49,7 +49,9 @@ NO_STATE_GUARD = (
         "lost = and_(Job.status == JobStatus.RUNNING, Job.lease_until < func.now())",
         "lost = Job.attempt > 0",
     ),
-    Edit("app/db/jobs.py", ".where(Job.status.in_(sorted(sources(to))), *where)", ".where(*where)"),
+    Edit(
+        "app/db/moves.py", ".where(Job.status.in_(sorted(sources(to))), *where)", ".where(*where)"
+    ),
 )
 
 TICKETS_BEFORE_COMMIT = (

@@ -118,11 +118,13 @@ class Link:
         self._hearing = asyncio.Event()
         self._hearing.set()
         self._talks: set[Talk] = set()
+        self._unheard: set[asyncio.StreamWriter] = set()  #: came while we were deaf
         self._server: asyncio.Server | None = None
 
     @property
     def connections(self) -> int:
-        return len(self._talks)
+        """Those that clients hold open, answered or not."""
+        return len(self._talks) + len(self._unheard)
 
     def deaf(self, yes: bool) -> None:
         """Become a black hole, or stop being one."""
@@ -135,6 +137,9 @@ class Link:
     def _cut(self, rudely: bool) -> None:
         for talk in list(self._talks):
             talk.end(rudely=rudely)
+        for writer in self._unheard:
+            writer.transport.abort()
+        self._unheard.clear()
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0, limit=CHUNK)
@@ -146,7 +151,11 @@ class Link:
         self._cut(rudely=False)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._unheard.add(writer)
         await self._hearing.wait()
+        if writer not in self._unheard:
+            return
+        self._unheard.discard(writer)
         try:
             answers, server = await asyncio.open_connection("127.0.0.1", self._target, limit=CHUNK)
         except OSError:

@@ -156,7 +156,8 @@ _END = (
         FROM ledger WHERE job_id = :id AND kind = 'reserve'
     """),
     text("""
-        UPDATE campaigns SET succeeded = succeeded + 1, cost_micros = cost_micros + 20,
+        UPDATE campaigns SET succeeded = succeeded + 1,
+            cost_micros = campaigns.cost_micros + 20,
             finished_at = CASE WHEN succeeded + 1 = total THEN now() END
         FROM jobs WHERE campaigns.id = jobs.campaign_id AND jobs.id = :id
     """),

@@ -21,7 +21,7 @@ from workers.engines.base import Embeddings, Pictures, Strengths
 from workers.engines.null import NullEngine
 
 DEADLY = (255, 0, 255)  #: a colour that no other picture of the rig comes near
-NEAR = 24
+NEAR = 8
 
 
 def deadly_picture(side: int = 64) -> bytes:

@@ -24,7 +24,7 @@ from app.stack.postgres import EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
 from app.storage import Storage, open_storage
 from app.submission import Desk
-from tests.chaos import catalog
+from tests.chaos import catalog, plain
 from tests.chaos.client import Album, Client, make_albums
 from tests.chaos.doors import DeskDoor, Door, HttpDoor
 from tests.chaos.journal import Journal
@@ -47,6 +47,7 @@ class Plan:
     worker: tuple[str, ...] = ("-m", "workers", "worker")  #: Python's arguments for a worker
     env: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[bytes, ...] = ()  #: pictures of every tenant beside the usual
+    plain: bool = False  #: the negative control in place of our workers
 
 
 class Rig:
@@ -88,7 +89,11 @@ class Rig:
         with self.sessions.begin() as session:
             self.albums: list[Album] = make_albums(session, self.storage, list(self.plan.extra))
         self.workers = [f"worker-{number}" for number in range(self.plan.workers)]
-        self.keeper.add(self._io(), *map(self._worker, self.workers))
+        if self.plan.plain:
+            with self.sessions.begin() as session:
+                session.execute(text(plain.PLAIN))
+        others = [] if self.plan.plain else [self._io()]
+        self.keeper.add(*others, *map(self._worker, self.workers))
         self.ports = [self._free_port(number) for number in range(self.plan.api)]
         if self.ports:
             self.keeper.add(*(self._api(number) for number in range(self.plan.api)))
@@ -238,15 +243,18 @@ class Rig:
         settings = self.settings("desk")
         celery = open_queue(settings)
         self._stack.callback(celery.close)
-        return DeskDoor(
-            Desk(
-                settings=settings,
-                sessions=self._database(settings.database_url.get_secret_value()),
-                storage=self.storage,
-                tickets=CeleryTickets(celery),
-                stylizer="",
-            )
+        desk = Desk(
+            settings=settings,
+            sessions=self._database(settings.database_url.get_secret_value()),
+            storage=self.storage,
+            tickets=CeleryTickets(celery),
+            stylizer="",
         )
+        if not self.plan.plain:
+            return DeskDoor(desk)
+        messages = plain.open_plain(settings.broker_url.get_secret_value())
+        self._stack.callback(messages.close)
+        return plain.PlainDoor(replace(desk, tickets=plain.NoTickets()), messages)
 
     def _keys(self) -> dict[UUID, str]:
         with self.sessions.begin() as session:

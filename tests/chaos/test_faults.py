@@ -3,11 +3,10 @@
 import os
 
 from tests.chaos import faults
+from tests.chaos.checker import Verdict
 from tests.chaos.conftest import Arena
 from tests.chaos.faults import RECOVERY, Stage
-from tests.chaos.checker import Verdict
 from tests.chaos.rig import Plan
-
 
 KILLS = int(os.environ.get("IMPASTO_CHAOS_KILLS", 100))
 
