@@ -85,7 +85,7 @@ def check(evidence: Evidence) -> Verdict:
 
 def accepted_work_is_there(evidence: Evidence, session: Session) -> Iterator[Finding]:
     """I1: every 202 has its rows, every row a request, and all ended as they should."""
-    labels = dict(_rows(session, "SELECT metadata->>'request', count(*) FROM jobs GROUP BY 1"))
+    labels = _made(session)
     for asked in evidence.journal.of(Reply.ACCEPTED):
         there = labels.get(asked.label, 0)
         if there < asked.jobs:
@@ -226,17 +226,17 @@ def everything_is_told_once(evidence: Evidence, session: Session) -> Iterator[Fi
 
 def _expected_events(session: Session) -> set[tuple[str, str]]:
     ends = """
-        SELECT id::text, 'job.' || status FROM jobs
+        SELECT id::text AS about, 'job.' || status AS type FROM jobs
         WHERE webhook->'events' ? ('job.' || status) AND finished_at IS NOT NULL
         UNION ALL
         SELECT id::text, 'campaign.completed' FROM campaigns
         WHERE webhook->'events' ? 'campaign.completed' AND finished_at IS NOT NULL"""
-    return {(about, kind) for about, kind in _rows(session, ends)}
+    return {(row.about, row.type) for row in _rows(session, ends)}
 
 
 def one_request_one_result(evidence: Evidence, session: Session) -> Iterator[Finding]:
     """I7: no request made more than it asked for, however its answer was lost."""
-    made = dict(_rows(session, "SELECT metadata->>'request', count(*) FROM jobs GROUP BY 1"))
+    made = _made(session)
     for label, asked in evidence.journal.asked.items():
         if made.get(label, 0) > asked.jobs or 0 < made.get(label, 0) < asked.jobs:
             yield Finding("I7", f"{label} asked for {asked.jobs} jobs and made {made[label]}")
@@ -302,6 +302,14 @@ INVARIANTS: tuple[Invariant, ...] = (
     the_ledger_is_closed,
     campaigns_count_right,
 )
+
+
+def _made(session: Session) -> dict[str, int]:
+    """How many jobs came of each request, by its label."""
+    rows = _rows(
+        session, "SELECT metadata->>'request' AS label, count(*) AS jobs FROM jobs GROUP BY 1"
+    )
+    return {row.label: row.jobs for row in rows}
 
 
 def _rows(session: Session, statement: str) -> Sequence[Row[Any]]:

@@ -46,8 +46,7 @@ def make_albums(
     session: Session, storage: Storage, extra: list[bytes] | None = None
 ) -> list[Album]:
     """Tenants with every picture uploaded; `extra` ones come behind the usual."""
-    albums = [_album(session, storage, number, extra or []) for number in range(TENANTS)]
-    return albums
+    return [_album(session, storage, number, extra or []) for number in range(TENANTS)]
 
 
 def _album(session: Session, storage: Storage, number: int, extra: list[bytes]) -> Album:

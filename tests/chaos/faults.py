@@ -12,6 +12,7 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import Row
 
+from app.domain.job import MAX_SOLO_CRASHES
 from app.settings import WorkerSettings
 from tests.chaos.checker import Evidence
 from tests.chaos.client import Client
@@ -53,7 +54,7 @@ class Stage:
     faults: int = 0
     noted: list[float] = field(default_factory=list)  #: seconds to the first claim after each fault
     drained: list[float] = field(default_factory=list)  #: seconds each process took to end
-    waits: Recovery = Recovery(0, 0.0, 0.0)
+    waits: Recovery = field(default_factory=lambda: Recovery(0, 0.0, 0.0))
     ends: Sequence[Row[Any]] = ()  #: mark, end and attempts of marked jobs
     mates_seconds: float = 0.0  #: until every job that could succeed had
 
@@ -74,7 +75,7 @@ class Stage:
         self.client.finish()
 
     def resume(self, since: float) -> None:
-        """Wait until work goes on after a fault that ended at `since`, and note how long it took."""
+        """Wait until work goes on after a fault that ended at `since`; note how long it took."""
         statement = (
             "SELECT extract(epoch FROM min(at))::float FROM job_history"
             " WHERE status = 'running' AND at > to_timestamp(:since)"
@@ -131,7 +132,7 @@ def kill_only_workers(on: Stage) -> None:
 
 
 def kill_workers(on: Stage) -> None:
-    """1: `kill -9` of a worker that holds jobs, at a random moment; now and then of the io worker."""
+    """1: `kill -9` of a worker that holds jobs, at a random moment, or of the io worker."""
     for number in on.rounds_of_work():
         if number % 8 == 7:
             on.rig.keeper.kill("io")
@@ -156,12 +157,12 @@ def _kill_a_busy_worker(on: Stage) -> None:
 
 def _may_die(on: Stage, name: str) -> bool:
     """It holds jobs, and none that a third death alone would rightly quarantine."""
-    held, most = on.rig.row(
-        "SELECT count(*), coalesce(max(crashes), 0) FROM jobs"
+    row = on.rig.row(
+        "SELECT count(*) AS held, coalesce(max(crashes), 0) AS most FROM jobs"
         " WHERE status = 'running' AND worker LIKE :like",
         like=f"%:{on.rig.keeper.life(name).pid}:%",
     )
-    return bool(held) and most < 2
+    return bool(row.held) and row.most < MAX_SOLO_CRASHES
 
 
 def kill_redis(on: Stage) -> None:
@@ -239,33 +240,37 @@ def wake_zombies(on: Stage) -> None:
     Its answer meets a job in the hands of the next worker, who is held at the same place.
     """
     zombie, heir = on.rig.workers
-    keeper, lease = on.rig.keeper, WorkerSettings().lease_seconds
-    ways = {name: on.rig.link(name, "postgres") for name in (zombie, heir)}
-    holds = {name: Hold(FIRST_OF_FINISH) for name in ways}
+    way = on.rig.link(zombie, "postgres")
+    late = Hold(FIRST_OF_FINISH)
 
     def set_the_scene() -> None:
-        keeper.signal(heir, SIGSTOP)  # so that the zombie gets something to do
-        holds[zombie] = Hold(FIRST_OF_FINISH)
-        ways[zombie].rules.append(holds[zombie])
+        nonlocal late
+        on.rig.keeper.signal(heir, SIGSTOP)  # so that the zombie gets something to do
+        late = Hold(FIRST_OF_FINISH)
+        way.rules[:] = [late]
 
     for _ in on.shares(set_the_scene):
-        assert holds[zombie].reached.wait(FLOWING), "the zombie never finished anything"
-        frozen, pid = time(), keeper.signal(zombie, SIGSTOP).pid
-        keeper.signal(heir, SIGCONT)
-        until(lambda: on.rig.unfinished() == on.rig.held_by(pid) > 0, lease, "the heir is idle")
-        holds[heir] = Hold(FIRST_OF_FINISH)
-        ways[heir].rules.append(holds[heir])
-        until(lambda: not on.rig.held_by(pid), 2 * RECOVERY, "the zombie's jobs are taken back")
-        assert holds[heir].reached.wait(FLOWING), "the heir never had one of them"
-        until(lambda: time() > frozen + 2 * lease, 2 * lease, "two leases have passed")
-        holds[zombie].release()
-        keeper.signal(zombie, SIGCONT)
-        assert holds[zombie].over.wait(FLOWING), "the zombie gave up"
-        holds[heir].release()
-        for way in ways.values():
-            way.rules.clear()
+        assert late.reached.wait(FLOWING), "the zombie never finished anything"
+        _haunt(on, zombie, heir, late)
         on.rig.settle(4 * RECOVERY)
         on.faults += 1
+
+
+def _haunt(on: Stage, zombie: str, heir: str, late: Hold) -> None:
+    """Freeze the one, let the other inherit, and let both answer, the late one first."""
+    keeper, lease = on.rig.keeper, WorkerSettings().lease_seconds
+    frozen, pid = time(), keeper.signal(zombie, SIGSTOP).pid
+    keeper.signal(heir, SIGCONT)
+    until(lambda: on.rig.unfinished() == on.rig.held_by(pid) > 0, lease, "the heir is idle")
+    inherited, way = Hold(FIRST_OF_FINISH), on.rig.link(heir, "postgres")
+    way.rules[:] = [inherited]
+    until(lambda: not on.rig.held_by(pid), 2 * RECOVERY, "the zombie's jobs are taken back")
+    assert inherited.reached.wait(FLOWING), "the heir never had one of them"
+    until(lambda: time() > frozen + 2 * lease, 2 * lease, "two leases have passed")
+    late.release()
+    keeper.signal(zombie, SIGCONT)
+    assert late.over.wait(FLOWING), "the zombie gave up"
+    inherited.release()
 
 
 #: What each kind of poison looks like, by the mark it is submitted under.
@@ -299,8 +304,8 @@ def poison(on: Stage) -> None:
     on.mates_seconds = done - start
     on.ends = on.rig.rows(
         "SELECT metadata->>'mark' AS mark, coalesce(error_code, status) AS end,"
-        " (SELECT count(*) FROM job_history WHERE job_id = jobs.id AND job_history.status = 'running')"
-        " AS attempts FROM jobs WHERE metadata ? 'mark' ORDER BY 1"
+        " (SELECT count(*) FROM job_history AS told WHERE job_id = jobs.id"
+        " AND told.status = 'running') AS attempts FROM jobs WHERE metadata ? 'mark' ORDER BY 1"
     )
 
 

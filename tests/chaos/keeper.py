@@ -90,9 +90,11 @@ class Keeper:
             return life if life is not None and life.ready is not None else None
 
         try:
-            return until(ready, seconds, f"{name} is ready")
+            life = until(ready, seconds, f"{name} is ready")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{tail(self._wanted[name].log, 40)}") from error
+        assert life is not None
+        return life
 
     def kill(self, name: str, *, stay_down: bool = False, number: Signals = SIGKILL) -> Life:
         """Kill a process with all it started, and wait for its end."""

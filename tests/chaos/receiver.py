@@ -1,4 +1,4 @@
-"""A webhook receiver that writes down everything, believes nothing, and may be told to misbehave."""
+"""A webhook receiver that writes down everything and believes nothing."""
 
 import json
 from collections.abc import Iterable

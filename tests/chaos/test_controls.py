@@ -22,7 +22,7 @@ def test_plain_celery_without_faults_is_in_order(arena: Arena) -> None:
     assert not verdict.findings, f"\n{verdict}"
 
 
-@pytest.mark.parametrize("fault,jobs,rounds", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("fault", "jobs", "rounds"), CASES.values(), ids=CASES)
 def test_plain_celery_loses_or_doubles(arena: Arena, fault: Fault, jobs: int, rounds: int) -> None:
     verdict, _ = arena.run(fault, jobs=jobs, rounds=rounds, plan=PLAIN, scale=False, rest=30)
     assert verdict.lost + verdict.doubled > 0, "the checker saw nothing wrong with plain Celery"

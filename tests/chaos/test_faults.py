@@ -5,6 +5,7 @@ import os
 from tests.chaos import faults
 from tests.chaos.checker import Verdict
 from tests.chaos.conftest import Arena
+from tests.chaos.doors import HttpDoor
 from tests.chaos.faults import RECOVERY, Stage
 from tests.chaos.rig import Plan
 
@@ -58,7 +59,9 @@ def test_11_a_zombies_answer_is_refused(arena: Arena) -> None:
 def test_17_a_rolling_restart_is_not_noticed(arena: Arena) -> None:
     verdict, on = arena.run(faults.roll, jobs=6_000, rounds=20, plan=Plan(api=2))
     demand(verdict, on)
+    assert isinstance(on.rig.door, HttpDoor)
     assert not on.rig.door.server_errors, on.rig.door.server_errors
+    assert max(on.drained) <= faults.GRACE
     assert on.waits.hit == 0, "a job was taken away from a worker that was only asked to end"
 
 

@@ -25,7 +25,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("edits,fault,jobs,rounds,api,expected", CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("edits", "fault", "jobs", "rounds", "api", "expected"), CASES.values(), ids=CASES
+)
 def test_without_it_something_breaks(
     arena: Arena,
     tmp_path: Path,
