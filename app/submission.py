@@ -24,7 +24,7 @@ from app.settings import LimitSettings, Settings
 from app.sources import Source, Sources, look_at, name_of
 from app.storage import Blob, Storage, asset_key
 
-MAX_TICKETS = 16  #: claims woken by one campaign; each claim that finds more wakes another
+MAX_TICKETS = 4  #: claims woken by one campaign; each that finds more wakes another at once
 
 
 @dataclass(frozen=True)

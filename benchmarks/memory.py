@@ -48,7 +48,7 @@ def _measure(
             system.caller.finish([campaign], seen)
             at_rest.append(system.census.memory())
     held = [_both(one) / 2**20 for one in at_rest]
-    middle, end = median(held[HALF - 3 : HALF]), median(held[-3:])
+    middle, end = median(held[HALF - 1 : HALF + 2]), median(held[-3:])
     growth = 100 * (end - middle) / middle
     details = {
         "pictures": CAMPAIGNS * size,
