@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -96,6 +97,8 @@ class Arena:
             self._note(on, verdict, time.monotonic() - start)
         if trouble is not None and not verdict.findings:
             raise trouble  # the fault did not happen as it should, and nothing else is wrong
+        if not verdict.findings:
+            shutil.rmtree(self.directory)  # tens of megabytes each; after a finding they tell more
         return verdict, on
 
     def _note(self, on: Stage, verdict: Verdict, seconds: float) -> None:

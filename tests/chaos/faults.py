@@ -94,7 +94,9 @@ class Stage:
             self.noted.append(claimed - since)
 
     def _flows(self) -> bool:
-        return bool(self.rig.scalar("SELECT 1 FROM jobs WHERE status = 'running' LIMIT 1"))
+        """A job is running, or the whole share has come and gone between two looks."""
+        running = self.rig.scalar("SELECT 1 FROM jobs WHERE status = 'running' LIMIT 1")
+        return bool(running) or self.client.asked >= self.allowed
 
 
 Fault = Callable[[Stage], None]

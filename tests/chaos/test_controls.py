@@ -11,7 +11,7 @@ PLAIN = Plan(worker=("-m", "tests.chaos.plain"), plain=True)
 
 CASES = {
     "1-killed-workers": (faults.kill_only_workers, 1_000, 20),
-    "2-killed-redis": (faults.kill_redis, 600, 3),
+    "3-power-cut": (faults.cut_power_of_redis, 900, 3),
     "4-emptied-redis": (faults.lose_redis, 600, 2),
     "10-copied-messages": (faults.copy_tickets, 200, 2),
 }
