@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from PIL import Image
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from standardwebhooks import Webhook
 
 from app.db import Sessions, deliveries, intake, jobs
@@ -26,7 +26,7 @@ from app.settings import LimitSettings, LocalStorageSettings, Settings
 from app.signing import webhook_secret
 from app.storage import asset_key, open_storage
 from app.webhooks import Sender
-from tests.loopback import Loopback, Script, reply, serving
+from tests.loopback import Loopback, Received, Script, reply, serving
 from tests.rows import Ground, new_ground, new_jobs
 from tests.tickets import ListTickets
 from workers.delivery import PostRoom, deliver
@@ -106,6 +106,24 @@ def test_what_was_delivered_is_not_sent_again(post: Callable[[Script], Post]) ->
     deliver(room.room)
     assert deliver(room.room) == {"sent": 0, "delivered": 0}
     assert len(room.receiver.received) == 1
+
+
+def test_a_sender_holds_no_more_than_it_is_sending(
+    post: Callable[[Script], Post], sessions: Sessions
+) -> None:
+    held: list[int | None] = []
+
+    def look(_: Received) -> list[bytes]:
+        ours = (Delivery.state == DeliveryState.PENDING, Delivery.due_at > func.now())
+        with sessions() as session:
+            held.append(session.scalar(select(func.count()).where(*ours)))
+        return [reply(204)]
+
+    room = post(look)
+    for _ in range(3):
+        room.end_a_job()
+    assert deliver(room.room) == {"sent": 3, "delivered": 3}
+    assert held == [1, 1, 1]
 
 
 def test_a_refused_webhook_is_due_again_later_under_the_same_id(
