@@ -1,5 +1,6 @@
 """The words and rules that need no machinery."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -54,7 +55,12 @@ def test_outputs_fit_the_asked_side_and_are_never_enlarged(
 
 
 def test_the_render_key_changes_with_everything_that_changes_the_picture() -> None:
-    plain = {"content": "c", "style": "s@1", "stylizer": "m", "parameters": Parameters()}
+    plain: dict[str, Any] = {
+        "content": "c",
+        "style": "s@1",
+        "stylizer": "m",
+        "parameters": Parameters(),
+    }
     keys = {
         render_key(**plain),
         render_key(**plain | {"content": "d"}),
