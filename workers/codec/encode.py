@@ -1,7 +1,8 @@
 """Writes finished pictures: pixels in, a file's bytes out, with nothing of the input's metadata."""
 
 import os
-from typing import Any, Final
+from io import BytesIO
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ def _srgb_chunk() -> PngInfo:
 
 SRGB_PROFILE: Final = _srgb_profile()
 SRGB_CHUNK: Final = _srgb_chunk()
+SMALL: Final = 2**16  #: bytes of pixels; they are encoded before such a file is made
 FULL_CHROMA: Final = 90  #: JPEG quality from which colours keep every pixel
 
 
@@ -39,11 +41,17 @@ def encode(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, output: O
     picture = Image.fromarray(pixels)
     if alpha is not None:
         picture = _with_alpha(picture, Image.fromarray(alpha), output.format)
-    # Only into a file with a descriptor does the JPEG encoder write without holding the GIL.
-    with os.fdopen(os.memfd_create("output"), "w+b") as file:
+    with _paper(pixels.size) as file:
         picture.save(file, output.format.value, **_options(output))
         file.seek(0)
         return file.read()
+
+
+def _paper(size: int) -> BinaryIO:
+    """Only into a file with a descriptor does the JPEG encoder write without holding the GIL."""
+    if size < SMALL:
+        return BytesIO()
+    return os.fdopen(os.memfd_create("output"), "w+b")
 
 
 def _with_alpha(picture: Image.Image, alpha: Image.Image, format: OutputFormat) -> Image.Image:
