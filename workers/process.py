@@ -104,7 +104,7 @@ def _studio(settings: Settings, celery: Celery) -> Iterator[Callable[[Lane], dic
     batcher = Batcher(
         engine,
         max_batch=settings.engine.max_batch,
-        max_batch_pixels=settings.engine.max_batch_pixels,
+        max_batch_pixels=settings.engine.batch_pixels,
         capacity=worker.tickets * worker.group,
         patience=worker.patience_seconds,
     )
