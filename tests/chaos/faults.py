@@ -52,7 +52,7 @@ class Stage:
     client: Client
     allowed: int = 0
     faults: int = 0
-    noted: list[float] = field(default_factory=list)  #: seconds to the first claim after each fault
+    noted: list[float] = field(default_factory=list)  #: seconds to recovery, fault by fault
     drained: list[float] = field(default_factory=list)  #: seconds each process took to end
     waits: Recovery = field(default_factory=lambda: Recovery(0, 0.0, 0.0))
     ends: Sequence[Row[Any]] = ()  #: mark, end and attempts of marked jobs
@@ -143,6 +143,25 @@ def kill_workers(on: Stage) -> None:
         on.faults += 1
         for name in (*on.rig.workers, "io"):  # one at a time is down
             on.rig.keeper.wait_ready(name)
+    _note_the_end(on)
+
+
+def kill_one_worker(on: Stage) -> None:
+    """1, apart: after each kill nobody disturbs until every job that was hit has ended."""
+    for _ in on.rounds_of_work():
+        _kill_a_busy_worker(on)
+        on.faults += 1
+        for name in on.rig.workers:
+            on.rig.keeper.wait_ready(name)
+        _note_the_end(on)
+
+
+def _note_the_end(on: Stage) -> None:
+    """From now, with everybody back, until every job that was asked for has ended."""
+    back = time()
+    until(lambda: on.client.asked >= on.allowed, FLOWING, "the client has asked")
+    until(lambda: not on.rig.unfinished(), 4 * RECOVERY, "every job has ended")
+    on.noted.append(time() - back)
 
 
 def _kill_a_busy_worker(on: Stage) -> None:
