@@ -25,7 +25,7 @@ from app.domain.requests import (
 )
 from app.storage import Blob, Storage, asset_key
 from tests.chaos.doors import Door
-from tests.chaos.journal import Journal
+from tests.chaos.journal import Asked, Journal, Reply
 from tests.chaos.pictures import AMOUNT, SIDE, picture
 from tests.rows import new_ground
 
@@ -83,7 +83,7 @@ def _album(session: Session, storage: Storage, number: int, extra: list[bytes]) 
 
 
 class Client:
-    """Submits in a thread of its own until it has asked for `jobs`, or is told to stop."""
+    """Submits in a thread of its own until enough is accepted, or it is told to stop."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Client:
         hook: Callable[[UUID], str],
         seed: int,
     ) -> None:
-        self.asked = 0
+        self.accepted = 0  #: jobs
         self.broke: BaseException | None = None
         self._door, self._albums, self._journal, self._hook = door, albums, journal, hook
         self._random = random.Random(seed)
@@ -101,7 +101,7 @@ class Client:
         self._thread: Thread | None = None
 
     def start(self, jobs: int, *, most: int, room: Callable[[], bool], pause: float = 0.0) -> None:
-        """Ask for that many, in requests of 1 to `most`, a new one when `room` says so."""
+        """Get so many accepted, in requests of 1 to `most`, a new one when `room` says so."""
         self._thread = Thread(target=self._run, args=(jobs, most, room, pause), daemon=True)
         self._thread.start()
 
@@ -125,21 +125,22 @@ class Client:
 
     def _run(self, jobs: int, most: int, room: Callable[[], bool], pause: float) -> None:
         try:
-            while self.asked < jobs and not self._stopped.is_set():
+            while self.accepted < jobs and not self._stopped.is_set():
                 if not room():
                     self._stopped.wait(0.05)
                     continue
-                left = jobs - self.asked
-                if self._random.random() < 0.3:
-                    self.one()
-                else:
-                    self.many(min(left, self._random.randint(2, most)))
+                left = max(2, jobs - self.accepted)
+                single = self._random.random() < 0.3
+                amount = 1 if single else min(left, self._random.randint(2, most))
+                asked = self.one() if single else self.many(amount)
+                if asked.reply is Reply.UNKNOWN:
+                    self._stopped.wait(0.1)  # something is away: any client would wait a little
                 if pause:
                     self._stopped.wait(self._random.expovariate(1 / pause))
         except BaseException as error:
             self.broke = error
 
-    def one(self) -> None:
+    def one(self) -> Asked:
         """A single picture, of which every end is to be told."""
         album = self._random.choice(self._albums)
         asked = self._journal.ask(album.tenant_id, 1, campaign=False, hook=True)
@@ -148,10 +149,10 @@ class Client:
             metadata={"request": asked.label},
             webhook=WebhookRequest(url=self._hook(album.tenant_id), events=JOB_EVENTS),
         )
-        self.asked += 1
         self._door.picture(asked, options, picture(self._random.randrange(AMOUNT)))
+        return self._count(asked)
 
-    def many(self, amount: int, marks: dict[int, str] | None = None, extra: int = 0) -> None:
+    def many(self, amount: int, marks: dict[int, str] | None = None, extra: int = 0) -> Asked:
         """
         A campaign, of which the end is to be told.
 
@@ -182,8 +183,12 @@ class Client:
                 url=self._hook(album.tenant_id), events=[EventType.CAMPAIGN_COMPLETED]
             ),
         )
-        self.asked += amount
         self._door.campaign(asked, request)
+        return self._count(asked)
+
+    def _count(self, asked: Asked) -> Asked:
+        self.accepted += asked.jobs if asked.reply is Reply.ACCEPTED else 0
+        return asked
 
 
 def tenants(session: Session) -> list[UUID]:

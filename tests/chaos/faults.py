@@ -67,7 +67,7 @@ class Stage:
     def shares(self, before: Callable[[], object] = bool) -> Iterator[int]:
         """Let the client ask for its share, round by round, each time after `before`."""
         most = max(2, min(250, 2 * self.jobs // self.rounds))
-        self.client.start(self.jobs, most=most, room=lambda: self.client.asked < self.allowed)
+        self.client.start(self.jobs, most=most, room=lambda: self.client.accepted < self.allowed)
         for number in range(self.rounds):
             before()
             self.allowed = self.jobs * (number + 1) // self.rounds
@@ -96,7 +96,7 @@ class Stage:
     def _flows(self) -> bool:
         """A job is running, or the whole share has come and gone between two looks."""
         running = self.rig.scalar("SELECT 1 FROM jobs WHERE status = 'running' LIMIT 1")
-        return bool(running) or self.client.asked >= self.allowed
+        return bool(running) or self.client.accepted >= self.allowed
 
 
 Fault = Callable[[Stage], None]
@@ -128,7 +128,6 @@ def kill_only_workers(on: Stage) -> None:
     """1, as far as plain Celery has parts to kill."""
     for _ in on.rounds_of_work():
         _kill_a_busy_worker(on)
-        on.faults += 1
         for name in on.rig.workers:
             on.rig.keeper.wait_ready(name)
 
@@ -138,9 +137,9 @@ def kill_workers(on: Stage) -> None:
     for number in on.rounds_of_work():
         if number % 8 == 7:
             on.rig.keeper.kill("io")
+            on.faults += 1
         else:
             _kill_a_busy_worker(on)
-        on.faults += 1
         for name in (*on.rig.workers, "io"):  # one at a time is down
             on.rig.keeper.wait_ready(name)
     _note_the_end(on)
@@ -150,7 +149,6 @@ def kill_one_worker(on: Stage) -> None:
     """1, apart: after each kill nobody disturbs until every job that was hit has ended."""
     for _ in on.rounds_of_work():
         _kill_a_busy_worker(on)
-        on.faults += 1
         for name in on.rig.workers:
             on.rig.keeper.wait_ready(name)
         _note_the_end(on)
@@ -159,7 +157,7 @@ def kill_one_worker(on: Stage) -> None:
 def _note_the_end(on: Stage) -> None:
     """From now, with everybody back, until every job that was asked for has ended."""
     back = time()
-    until(lambda: on.client.asked >= on.allowed, FLOWING, "the client has asked")
+    until(lambda: on.client.accepted >= on.allowed, FLOWING, "all was accepted")
     until(lambda: not on.rig.unfinished(), 4 * RECOVERY, "every job has ended")
     on.noted.append(time() - back)
 
@@ -170,10 +168,19 @@ def _kill_a_busy_worker(on: Stage) -> None:
         on.dice.shuffle(ready)
         return next((name for name in ready if _may_die(on, name)), "")
 
-    name = until(busy, FLOWING, "a worker holds jobs", every=0.005)
+    def over() -> bool:
+        """The whole share was done between two looks."""
+        return on.client.accepted >= on.allowed and not on.rig.unfinished()
+
+    name = until(
+        lambda: busy() or ("nobody" if over() else ""), FLOWING, "a worker works", every=0.005
+    )
+    if name == "nobody":
+        return
     moment = time() + on.dice.uniform(0, 0.05)
     until(lambda: time() >= moment, 5, "the moment", every=0.001)
     on.rig.keeper.kill(name)
+    on.faults += 1
 
 
 def _may_die(on: Stage, name: str) -> bool:

@@ -22,13 +22,13 @@ def demand(verdict: Verdict, on: Stage) -> None:
 def test_1_a_hundred_killed_workers_lose_nothing(arena: Arena) -> None:
     verdict, on = arena.run(faults.kill_workers, jobs=10_000, rounds=KILLS)
     demand(verdict, on)
-    assert on.waits.hit >= on.faults / 4, "the kills hit too little to prove anything"
+    assert on.waits.hit >= on.faults >= 0.8 * KILLS, "too few hits to prove anything"
 
 
 def test_1_a_killed_workers_jobs_end_soon(arena: Arena) -> None:
-    verdict, on = arena.run(faults.kill_one_worker, jobs=1_500, rounds=6)
+    verdict, on = arena.run(faults.kill_one_worker, jobs=3_000, rounds=6, scale=False)
     demand(verdict, on)
-    assert on.waits.hit >= on.faults
+    assert on.waits.hit >= on.faults >= 4
     assert on.waits.max <= RECOVERY, f"claimed again only after {on.waits.max:.1f} s"
 
 
