@@ -8,12 +8,11 @@ from hashlib import sha256
 from threading import Event, Thread
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import intake
 from app.db.intake import NewAsset
-from app.db.models import AssetKind, Tenant, Upload
+from app.db.models import AssetKind, Upload
 from app.domain.events import EventType
 from app.domain.ids import new_id
 from app.domain.requests import (
@@ -189,8 +188,3 @@ class Client:
     def _count(self, asked: Asked) -> Asked:
         self.accepted += asked.jobs if asked.reply is Reply.ACCEPTED else 0
         return asked
-
-
-def tenants(session: Session) -> list[UUID]:
-    """Every tenant there is."""
-    return list(session.scalars(select(Tenant.id)))

@@ -14,8 +14,8 @@ from types import FrameType
 import pytest
 
 from tests.chaos.checker import Verdict, check
-from tests.chaos.faults import Fault, Stage, evidence, stage
 from tests.chaos.rig import ROOT, Plan, Rig
+from tests.chaos.stage import Fault, Stage, evidence, stage
 from tests.chaos.watch import hits, recovery
 
 SEED = int(os.environ.get("IMPASTO_CHAOS_SEED", 0)) or secrets.randbelow(2**31)

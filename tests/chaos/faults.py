@@ -1,33 +1,22 @@
 """The faults themselves: what is broken, when, and how often. Each works on a running rig."""
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from math import inf
-from signal import SIGCONT, SIGSTOP
+import os
+from pathlib import Path
+from signal import SIGCONT, SIGQUIT, SIGSTOP
 from time import time
-from typing import Any
 
 from redis import Redis
-from sqlalchemy import Row
 
 from app.domain.job import MAX_SOLO_CRASHES
 from app.settings import WorkerSettings
-from tests.chaos.checker import Evidence
-from tests.chaos.client import Client
 from tests.chaos.copier import Copier
 from tests.chaos.network import Hold, LostReply
-from tests.chaos.pictures import picture
-from tests.chaos.poison_worker import deadly_picture
 from tests.chaos.rig import Rig
+from tests.chaos.stage import FLOWING, RECOVERY, Stage
 from tests.chaos.waiting import until
-from tests.chaos.watch import Recovery, Watch
-from tests.unit.fragile_decoder import marked
 
-RECOVERY = 15.0  #: seconds from the killed process being back
+LOST_BY_A_POWER_CUT = 65_536  #: bytes of a log that was not yet forced to disk
 GRACE = 45.0  #: seconds a process may take to end when asked to: running groups finish first
-FLOWING = 60.0  #: seconds in which work must be seen to flow
 
 #: What only the transactions of accepting, claiming, finishing, sweeping and telling say.
 COMMITS = {
@@ -38,84 +27,6 @@ COMMITS = {
     "tell": b"response_status",
 }
 FIRST_OF_FINISH = b"INSERT INTO assets"  #: nothing is locked yet when it is held
-
-
-@dataclass
-class Stage:
-    """A rig under load, somebody who looks on, and dice."""
-
-    rig: Rig
-    watch: Watch
-    dice: random.Random
-    jobs: int
-    rounds: int
-    client: Client
-    allowed: int = 0
-    faults: int = 0
-    noted: list[float] = field(default_factory=list)  #: seconds to recovery, fault by fault
-    drained: list[float] = field(default_factory=list)  #: seconds each process took to end
-    waits: Recovery = field(default_factory=lambda: Recovery(0, 0.0, 0.0))
-    ends: Sequence[Row[Any]] = ()  #: mark, end and attempts of marked jobs
-    mates_seconds: float = 0.0  #: until every job that could succeed had
-
-    def rounds_of_work(self) -> Iterator[int]:
-        """Let the client ask for its share, round by round, and wait until work flows."""
-        for number in self.shares():
-            until(self._flows, FLOWING, "somebody works")
-            yield number
-
-    def shares(self, before: Callable[[], object] = bool) -> Iterator[int]:
-        """Let the client ask for its share, round by round, each time after `before`."""
-        most = max(2, min(250, 2 * self.jobs // self.rounds))
-        self.client.start(self.jobs, most=most, room=lambda: self.client.accepted < self.allowed)
-        for number in range(self.rounds):
-            before()
-            self.allowed = self.jobs * (number + 1) // self.rounds
-            yield number
-        self.client.finish()
-
-    def resume(self, since: float) -> None:
-        """Wait until work goes on after a fault that ended at `since`; note how long it took."""
-        statement = (
-            "SELECT extract(epoch FROM min(at))::float FROM job_history"
-            " WHERE status = 'running' AND at > to_timestamp(:since)"
-        )
-        self.watch.excuse(since)
-        try:
-            until(
-                lambda: self.rig.scalar(statement, since=since) or not self.rig.unfinished(),
-                2 * RECOVERY,
-                "work goes on",
-            )
-        except AssertionError:
-            self.noted.append(inf)
-        claimed = self.rig.scalar(statement, since=since)
-        if claimed is not None:
-            self.noted.append(claimed - since)
-
-    def _flows(self) -> bool:
-        """A job is running, or the whole share has come and gone between two looks."""
-        running = self.rig.scalar("SELECT 1 FROM jobs WHERE status = 'running' LIMIT 1")
-        return bool(running) or self.client.accepted >= self.allowed
-
-
-Fault = Callable[[Stage], None]
-
-
-@contextmanager
-def stage(rig: Rig, jobs: int, rounds: int) -> Iterator[Stage]:
-    """A client at work and a watch; the client stops when the block ends, however it ends."""
-    client = rig.client()
-    with Watch(rig.sessions) as watch:
-        try:
-            yield Stage(rig, watch, random.Random(rig.seed), jobs, rounds, client)
-        finally:
-            client.stop()
-
-
-def evidence(rig: Rig, watch: Watch) -> Evidence:
-    """Everything there is to judge a rig by."""
-    return Evidence(rig.sessions, rig.storage, rig.journal, rig.receiver.heard, watch.stalls)
 
 
 def nothing(on: Stage) -> None:
@@ -204,9 +115,21 @@ def kill_redis(on: Stage) -> None:
 def cut_power_of_redis(on: Stage) -> None:
     """3: Redis comes back without the last 64 KiB of its log."""
     for _ in on.rounds_of_work():
-        on.rig.cut_power_of_redis()
+        on.rig.keeper.kill("redis", stay_down=True)
+        _cut_the_log(on.rig)
         on.resume(on.rig.keeper.up("redis").ready or time())
         on.faults += 1
+
+
+def _cut_the_log(rig: Rig) -> None:
+    log = _redis_log(rig)
+    os.truncate(log, max(0, log.stat().st_size - LOST_BY_A_POWER_CUT))
+
+
+def _redis_log(rig: Rig) -> Path:
+    """One file up to Redis 6; from 7 on the newest of a folder."""
+    logs = sorted(rig.redis.directory.glob("appendonlydir/*.incr.aof"))
+    return logs[-1] if logs else rig.redis.directory / "appendonly.aof"
 
 
 def lose_redis(on: Stage) -> None:
@@ -217,7 +140,8 @@ def lose_redis(on: Stage) -> None:
                 redis.flushall()
                 on.resume(time())
             else:
-                on.rig.lose_redis()
+                on.rig.keeper.kill("redis", stay_down=True)
+                _redis_log(on.rig).unlink()
                 on.resume(on.rig.keeper.up("redis").ready or time())
             on.faults += 1
 
@@ -225,7 +149,7 @@ def lose_redis(on: Stage) -> None:
 def stop_postgres(on: Stage) -> None:
     """6: an immediate stop of Postgres, wherever its transactions are."""
     for _ in on.rounds_of_work():
-        on.rig.stop_postgres()
+        on.rig.keeper.kill("postgres", stay_down=True, number=SIGQUIT)
         on.resume(on.rig.keeper.up("postgres").ready or time())
         on.faults += 1
 
@@ -233,15 +157,18 @@ def stop_postgres(on: Stage) -> None:
 def lose_replies(on: Stage) -> None:
     """7: COMMIT is done and its reply dropped, on accept, claim, finish, sweep and tell."""
     times = max(1, on.rounds // len(COMMITS))
-    struck = []
+    struck: dict[str, list[LostReply]] = {}
     for name, text in COMMITS.items():
         for process in _speakers(on, name):
-            struck.append(LostReply(text, times))
-            on.rig.link(process, "postgres").rules.append(struck[-1])
+            rule = LostReply(text, times)
+            struck.setdefault(name, []).append(rule)
+            on.rig.link(process, "postgres").rules.append(rule)
     for _ in on.rounds_of_work():
         pass
     on.rig.settle(120)
-    on.faults = sum(rule.struck for rule in struck)
+    on.faults = sum(rule.struck for rules in struck.values() for rule in rules)
+    missed = [name for name, rules in struck.items() if not any(rule.struck for rule in rules)]
+    assert not missed, f"no reply was lost on {missed}: do they still say what we listen for?"
 
 
 def _speakers(on: Stage, name: str) -> list[str]:
@@ -299,42 +226,6 @@ def _haunt(on: Stage, zombie: str, heir: str, late: Hold) -> None:
     keeper.signal(zombie, SIGCONT)
     assert late.over.wait(FLOWING), "the zombie gave up"
     inherited.release()
-
-
-#: What each kind of poison looks like, by the mark it is submitted under.
-POISON = {
-    "decoder-killed": marked(picture(7), "SIGKILL"),
-    "decoder-segfault": marked(picture(8), "SIGSEGV"),
-    "decoder-spins": marked(picture(9), "SPIN"),
-    "decoder-hoards": marked(picture(10), "HOARD"),
-    "decoder-starves": marked(picture(11), "STARVE"),
-    "worker-killed-1": deadly_picture(64),
-    "worker-killed-2": deadly_picture(80),
-}
-
-
-def poison(on: Stage) -> None:
-    """13: campaigns in which some pictures kill their decoders, and some kill their workers."""
-    on.rig.journal.ends |= {
-        mark: {"crashed-decoder" if mark.startswith("decoder") else "quarantined"}
-        for mark in POISON
-    }
-    share = on.jobs // on.rounds
-    start = time()
-    on.client.many(share, marks={5 + 3 * n: mark for n, mark in enumerate(POISON)})
-    for _ in range(on.rounds - 1):
-        on.client.many(share)
-    on.faults = len(POISON)
-    until(lambda: not on.rig.unfinished(), 300, "everything has ended", every=0.2)
-    done = on.rig.scalar(
-        "SELECT extract(epoch FROM max(finished_at))::float FROM jobs WHERE status = 'succeeded'"
-    )
-    on.mates_seconds = done - start
-    on.ends = on.rig.rows(
-        "SELECT metadata->>'mark' AS mark, coalesce(error_code, status) AS end,"
-        " (SELECT count(*) FROM job_history AS told WHERE job_id = jobs.id"
-        " AND told.status = 'running') AS attempts FROM jobs WHERE metadata ? 'mark' ORDER BY 1"
-    )
 
 
 def roll(on: Stage) -> None:

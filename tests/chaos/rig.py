@@ -1,13 +1,11 @@
 """The whole system as processes, every link between them through a place where it can be broken."""
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from pathlib import Path
-from signal import SIGQUIT
 from typing import Any, Self
 from uuid import UUID
 
@@ -137,10 +135,6 @@ class Rig:
         with self.sessions() as session:
             return session.execute(text(statement), given).all()
 
-    def waiting(self) -> int:
-        """Jobs that nobody has claimed."""
-        return int(self.scalar("SELECT count(*) FROM jobs WHERE status = 'queued'"))
-
     def unfinished(self) -> int:
         """Jobs that have not ended."""
         return int(self.scalar("SELECT count(*) FROM jobs WHERE status IN ('queued', 'running')"))
@@ -163,28 +157,6 @@ class Rig:
         """Wait until every job has ended and every webhook is out."""
         until(lambda: not self.unfinished(), seconds, "every job has ended", every=0.1)
         until(lambda: not self.undelivered(), seconds, "every webhook is out", every=0.1)
-
-    def stop_postgres(self) -> None:
-        """As `pg_ctl stop -m immediate`: no checkpoint, no goodbye; stays down until `up`."""
-        self.keeper.kill("postgres", stay_down=True, number=SIGQUIT)
-
-    def lose_redis(self) -> None:
-        """Everything Redis held is gone; stays down until `up`."""
-        self.keeper.kill("redis", stay_down=True)
-        self._redis_log().unlink()
-
-    def cut_power_of_redis(self, lost: int = 65_536) -> int:
-        """Kill Redis, and take the end of its log away as a power cut does: how many bytes."""
-        self.keeper.kill("redis", stay_down=True)
-        log = self._redis_log()
-        size = log.stat().st_size
-        os.truncate(log, max(0, size - lost))
-        return min(size, lost)
-
-    def _redis_log(self) -> Path:
-        """One file up to Redis 6; from 7 on the newest of a folder."""
-        logs = sorted(self.redis.directory.glob("appendonlydir/*.incr.aof"))
-        return logs[-1] if logs else self.redis.directory / "appendonly.aof"
 
     def _database(self, url: str) -> Sessions:
         sessions = open_database(url)

@@ -19,7 +19,8 @@ from app.domain.job import Lane
 from app.domain.parameters import Parameters
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
-from tests.chaos.checker import Evidence, check
+from tests.chaos.checker import check
+from tests.chaos.findings import Evidence
 from tests.chaos.journal import Asked, Journal, Reply
 from tests.chaos.pictures import SIDE, picture
 from tests.chaos.receiver import Heard

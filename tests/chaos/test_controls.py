@@ -4,8 +4,8 @@ import pytest
 
 from tests.chaos import faults
 from tests.chaos.conftest import Arena
-from tests.chaos.faults import Fault
 from tests.chaos.rig import Plan
+from tests.chaos.stage import Fault
 
 PLAIN = Plan(worker=("-m", "tests.chaos.plain"), plain=True)
 

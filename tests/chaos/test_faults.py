@@ -6,8 +6,8 @@ from tests.chaos import faults
 from tests.chaos.checker import Verdict
 from tests.chaos.conftest import Arena
 from tests.chaos.doors import HttpDoor
-from tests.chaos.faults import RECOVERY, Stage
 from tests.chaos.rig import Plan
+from tests.chaos.stage import RECOVERY, Stage
 
 KILLS = int(os.environ.get("IMPASTO_CHAOS_KILLS", 100))
 

@@ -6,7 +6,6 @@ import pytest
 
 from tests.chaos import faults
 from tests.chaos.conftest import Arena
-from tests.chaos.faults import Fault
 from tests.chaos.mutants import (
     NO_FENCE,
     NO_STATE_GUARD,
@@ -16,6 +15,7 @@ from tests.chaos.mutants import (
     mutate,
 )
 from tests.chaos.rig import Plan
+from tests.chaos.stage import Fault
 
 CASES = {
     "no-fence": (NO_FENCE, faults.wake_zombies, 60, 2, 0, "I5"),

@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from contextlib import closing
-from threading import Thread
 from time import monotonic
 
 import pytest
@@ -135,9 +134,8 @@ def test_a_tap_hears_what_passes(link: Link) -> None:
 
 def test_leaving_ends_every_connection(server: Loopback) -> None:
     with Network() as network:
-        client = call(network.link(server.port))
-        waiting = Thread(target=client.recv, args=(1,))
-        waiting.start()
-    waiting.join(5)
-    client.close()
-    assert not waiting.is_alive()
+        link = network.link(server.port)
+        client = call(link)
+        until(lambda: link.connections, 5, "the connection is there")
+    with closing(client):
+        assert is_closed(client)

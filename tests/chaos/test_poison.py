@@ -5,9 +5,8 @@ from collections import Counter
 import pytest
 
 from app.domain.job import MAX_SOLO_CRASHES
-from tests.chaos import faults
 from tests.chaos.conftest import Arena
-from tests.chaos.faults import POISON
+from tests.chaos.poison import POISON, poison
 from tests.chaos.rig import Plan
 
 
@@ -18,7 +17,7 @@ def test_13_poison_is_quarantined_and_its_mates_finish(arena: Arena) -> None:
         env={"IMPASTO_LIMITS__DECODE_SECONDS": "3"},
         extra=tuple(POISON.values()),
     )
-    verdict, on = arena.run(faults.poison, jobs=2_000, rounds=4, plan=plan)
+    verdict, on = arena.run(poison, jobs=2_000, rounds=4, plan=plan)
     assert not verdict.findings, f"\n{verdict}"
     ends = Counter((line.mark, line.end) for line in on.ends)
     assert ends == {
