@@ -15,7 +15,7 @@ from celery import Celery, signals
 
 from app.bell import Bell
 from app.catalog import Catalog
-from app.db import open_database
+from app.db import jobs, open_database
 from app.domain.ids import new_id
 from app.domain.job import Lane
 from app.queue import CeleryTickets, QueueName, open_queue
@@ -114,29 +114,35 @@ def _studio(settings: Settings, celery: Celery) -> Iterator[Callable[[Lane], dic
         every=worker.heartbeat_seconds,
         alive=lambda: not batcher.stalled(monotonic()),
     )
+    name = worker_name(engine.device)
     with decoders, batcher, leases:
-        yield partial(
-            stylize,
-            Studio(
-                worker=worker_name(engine.device),
-                engine=engine.name,
-                device=engine.device,
-                stylizer=engine.stylizer_digest,
-                sessions=sessions,
-                storage=open_storage(settings.storage),
-                tickets=CeleryTickets(celery),
-                announce=Bell(settings.broker_url.get_secret_value()).ring,
-                decode=lambda content, size: decoders.decode(content, size=size),
-                draw=batcher.submit,
-                encode=encode,
-                stylebook=Stylebook(engine.stylizer_digest),
-                leases=leases,
-                gate=Gate(),
-                pace=Pace(),
-                worker_settings=worker,
-                rate_card=settings.rate_card,
-            ),
-        )
+        try:
+            yield partial(
+                stylize,
+                Studio(
+                    worker=name,
+                    engine=engine.name,
+                    device=engine.device,
+                    stylizer=engine.stylizer_digest,
+                    sessions=sessions,
+                    storage=open_storage(settings.storage),
+                    tickets=CeleryTickets(celery),
+                    announce=Bell(settings.broker_url.get_secret_value()).ring,
+                    decode=lambda content, size: decoders.decode(content, size=size),
+                    draw=batcher.submit,
+                    encode=encode,
+                    stylebook=Stylebook(engine.stylizer_digest),
+                    leases=leases,
+                    gate=Gate(),
+                    pace=Pace(),
+                    worker_settings=worker,
+                    rate_card=settings.rate_card,
+                ),
+            )
+        finally:
+            # A stop that could not wait for them: others need not wait for their leases.
+            with sessions.begin() as session:
+                jobs.hand_back(session, leases.held(), by=name)
     engine.close()
 
 

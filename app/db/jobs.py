@@ -124,8 +124,11 @@ def break_off(
 
 def hand_back(session: Session, held: Iterable[Held], *, by: str) -> int:
     """Return unbroken work at shutdown: queued at once, and nobody's failure."""
+    given = _new(held)
+    if not given["new_id"]:
+        return 0
     note = "handed back"
-    return len(carry_out(session, JobStatus.QUEUED, _HAND_BACK, by=by, note=note, **_new(held)))
+    return len(carry_out(session, JobStatus.QUEUED, _HAND_BACK, by=by, note=note, **given))
 
 
 def fetched(session: Session, held: Held, *, content_digest: str, pixels: int, key: str) -> bool:
