@@ -38,6 +38,7 @@ class Config:
     part_strength: float  # share of pictures drawn at a random strength instead of all of it
     styles: dict[str, str]  # slug to file name in the style folder
     stages: list[Stage]
+    start: str | None = None  # a stylizer of the catalog whose weights to begin from
     shape: StylizerShape = field(default_factory=StylizerShape)
 
     @property

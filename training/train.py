@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from training.catalog import IDENTITY, read_embeddings, read_stylizer
 from training.checkpoint import read, save
 from training.config import Config, Stage
 from training.contact_sheet import save_sheet
@@ -176,6 +177,17 @@ class Trainer:
             "losses": self.losses,
         }
 
+    def begin_from(self, folder: Path) -> None:
+        """Take the weights of a shipped stylizer; a style it does not know starts in their middle."""
+        self.stylizer.load_state_dict(read_stylizer(folder, self.config.shape).state_dict())
+        known = read_embeddings(folder.parent.parent, folder.name)
+        rest = known.pop(IDENTITY)
+        middle = torch.stack(list(known.values())).mean(0)
+        rows = torch.stack([known.get(slug, middle) for slug in self.config.styles])
+        with torch.no_grad():
+            self.table.rows.copy_(rows[:, :-3])  # the kept shares are not learned
+            self.table.rest.copy_(rest)
+
     def restore(self, saved: dict[str, Any]) -> None:
         """The inverse of checkpoint; the config stays the one given: stages can be added."""
         self.stylizer.load_state_dict(saved["stylizer"])
@@ -228,6 +240,7 @@ def main() -> None:
     parser.add_argument("--styles", type=Path, required=True, help="folder of style pictures")
     parser.add_argument("--backbones", type=Path, required=True, help="folder of VGG weights")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, losses and sheets")
+    parser.add_argument("--catalog", type=Path, default=Path("catalog"), help="holds the start")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (cuda is untested)")
     parser.add_argument("--bf16", action="store_true", help="convolutions in bfloat16")
@@ -242,6 +255,8 @@ def main() -> None:
         sys.exit(f"error: {error}")
     if chosen.resume:
         trainer.restore(read(chosen.out / "checkpoint.pt"))
+    elif trainer.config.start:
+        trainer.begin_from(chosen.catalog / "stylizers" / trainer.config.start)
     train(trainer, chosen.out, chosen.every)
 
 

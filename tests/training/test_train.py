@@ -1,6 +1,7 @@
 """Training can stop and go on as if nothing had happened, and says what is wrong with its data."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,15 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 
 import torch
 
+from training.catalog import read_stylizer
 from training.checkpoint import read
 from training.config import Config
 from training.data import Crops, DataError, list_pictures, read_photos, read_picture
+from training.export import export
+from training.model import StylizerShape
 from training.train import Folders, Trainer, rate_share, train
+
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
@@ -32,6 +38,33 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     for mine, theirs in ((second.stylizer, whole.stylizer), (second.table, whole.table)):
         for name, tensor in mine.state_dict().items():
             assert torch.equal(tensor, theirs.state_dict()[name]), name
+
+
+def test_training_goes_on_from_a_shipped_stylizer(
+    config: Config, folders: Folders, tmp_path: Path
+) -> None:
+    first = Trainer(config, folders, "cpu", bf16=False)
+    train(first, tmp_path, every=10)
+    shipped = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog", {})
+
+    more = replace(config, styles={**config.styles, "udnie": "one.png"})
+    second = Trainer(more, folders, "cpu", bf16=False)
+    second.begin_from(shipped)
+
+    for name, tensor in first.stylizer.state_dict().items():
+        assert torch.equal(tensor, second.stylizer.state_dict()[name]), name
+    assert torch.equal(second.table.identity, first.table.identity)
+    assert torch.equal(second.table.rows[:2], first.table.rows)
+    assert torch.allclose(second.table.rows[2], first.table.rows.mean(0))
+
+
+def test_a_stylizer_of_another_shape_is_refused(
+    config: Config, folders: Folders, tmp_path: Path
+) -> None:
+    train(Trainer(config, folders, "cpu", bf16=False), tmp_path, every=10)
+    shipped = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog", {})
+    with pytest.raises(DataError, match="another shape"):
+        read_stylizer(shipped, StylizerShape())
 
 
 def test_training_leaves_losses_and_a_sheet(
@@ -57,9 +90,10 @@ def test_a_config_survives_the_way_through_a_checkpoint(config: Config) -> None:
     assert Config.from_dict(config.to_dict()) == config
 
 
-def test_the_shipped_config_reads() -> None:
-    path = Path(__file__).parents[2] / "training" / "configs" / "light.toml"
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_config_reads(path: Path) -> None:
     config = Config.load(path)
+    assert path.stem == f"{config.name}-{config.version}"
     assert config.stage_at(config.steps - 1)[0] is config.stages[-1]
     with pytest.raises(IndexError):
         config.stage_at(config.steps)
