@@ -178,7 +178,7 @@ class Trainer:
         }
 
     def begin_from(self, folder: Path) -> None:
-        """Take the weights of a shipped stylizer; a style it does not know starts in their middle."""
+        """Take a shipped stylizer's weights; a style it does not know starts amid those it does."""
         self.stylizer.load_state_dict(read_stylizer(folder, self.config.shape).state_dict())
         known = read_embeddings(folder.parent.parent, folder.name)
         rest = known.pop(IDENTITY)
