@@ -85,6 +85,21 @@ def open_queue(settings: Settings) -> Celery:
 
 def _conf(settings: Settings) -> dict[str, Any]:
     return {
+        **_tickets(),
+        **_connections(),
+        **_stops(),
+        **_queues(),
+        **_beat(settings.worker.sweep_seconds),
+        # Events are for Flower; one message a claim group can afford them.
+        "worker_send_task_events": True,
+        "task_send_sent_event": False,
+        "worker_hijack_root_logger": False,
+        "timezone": "UTC",
+    }
+
+
+def _tickets() -> dict[str, Any]:
+    return {
         # Postgres holds every result: three Redis round trips a ticket instead of ten.
         "result_backend": None,
         "task_ignore_result": True,
@@ -94,6 +109,14 @@ def _conf(settings: Settings) -> dict[str, Any]:
         # No ticket waits behind a busy worker while another is idle.
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
+        # JSON only: whoever can write to Redis must not be able to run code here.
+        "task_serializer": "json",
+        "accept_content": ["json"],
+    }
+
+
+def _connections() -> dict[str, Any]:
+    return {
         "broker_transport_options": {
             # Longer than any ticket takes; a copy that comes too early finds nothing to claim.
             "visibility_timeout": 120,
@@ -111,15 +134,19 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         # A lost connection must not cancel claimed work: the lease and the fence decide.
         "worker_cancel_long_running_tasks_on_connection_loss": False,
+    }
+
+
+def _stops() -> dict[str, Any]:
+    return {
         # On SIGTERM, running claims finish; what is not finished after this is handed back.
         "worker_soft_shutdown_timeout": 30.0,
         "worker_enable_soft_shutdown_on_idle": False,
-        # JSON only: whoever can write to Redis must not be able to run code here.
-        "task_serializer": "json",
-        "accept_content": ["json"],
-        # Events are for Flower; one message a claim group can afford them.
-        "worker_send_task_events": True,
-        "task_send_sent_event": False,
+    }
+
+
+def _queues() -> dict[str, Any]:
+    return {
         "task_default_queue": QueueName.STYLIZE.value,
         "task_queues": [Queue(name.value) for name in QueueName],
         "task_create_missing_queues": False,
@@ -129,14 +156,17 @@ def _conf(settings: Settings) -> dict[str, Any]:
             Task.DELIVER: QueueName.IO.value,
             Task.SWEEP: QueueName.IO.value,
         },
+    }
+
+
+def _beat(every: float) -> dict[str, Any]:
+    return {
         "beat_schedule": {
             "sweep": {
                 "task": Task.SWEEP,
-                "schedule": settings.worker.sweep_seconds,
+                "schedule": every,
                 # Sweeps do not pile up while no io worker is there.
-                "options": {"expires": 2 * settings.worker.sweep_seconds},
+                "options": {"expires": 2 * every},
             }
-        },
-        "worker_hijack_root_logger": False,
-        "timezone": "UTC",
+        }
     }

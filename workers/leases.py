@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
@@ -11,8 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db import Sessions, jobs
 from app.db.jobs import Held
+from app.domain.ids import new_id
 
 log = logging.getLogger(__name__)
+
+
+def worker_name(kind: str) -> str:
+    """Names one process in leases and history; a restarted one is somebody else."""
+    return f"{kind}@{socket.gethostname()}:{os.getpid()}:{str(new_id())[-6:]}"
 
 
 class Leases:

@@ -2,35 +2,31 @@
 
 import gc
 import logging
-import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from threading import Semaphore
-from time import monotonic
 
 from celery import Celery, signals
 
-from app.bell import Bell
-from app.catalog import Catalog
-from app.db import jobs, open_database
-from app.domain.ids import new_id
-from app.domain.job import Lane
+from app.db import open_database
 from app.queue import CeleryTickets, QueueName, open_queue
 from app.settings import Settings
 from app.storage import open_storage
 from workers import tasks
+from workers.leases import worker_name
 
 IO_THREADS = 16  #: senders and fetchers wait on networks, mostly
 
 
 def run_stylizing(settings: Settings, ready: Path | None) -> None:
     """Serve tickets until SIGTERM; running groups finish first."""
+    from workers.opening import open_studio  # numpy is nothing for an io worker to carry
+    from workers.pipeline import stylize
+
     celery = open_queue(settings)
-    with _studio(settings, celery) as stylize:
-        tasks.add_stylizing(celery, stylize)
+    with open_studio(settings, CeleryTickets(celery)) as studio:
+        tasks.add_stylizing(celery, partial(stylize, studio))
         name = f"stylize-{settings.engine.device}"
         _serve(celery, QueueName.STYLIZE, name, threads=settings.worker.tickets, ready=ready)
 
@@ -75,75 +71,6 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
         sweep=partial(sweep, sessions, tickets, tickets.waiting),
     )
     _serve(celery, QueueName.IO, "io", threads=IO_THREADS, ready=ready, beat=beat)
-
-
-def worker_name(kind: str) -> str:
-    """Names one process in leases and history; a restarted one is somebody else."""
-    return f"{kind}@{socket.gethostname()}:{os.getpid()}:{str(new_id())[-6:]}"
-
-
-@contextmanager
-def _studio(settings: Settings, celery: Celery) -> Iterator[Callable[[Lane], dict[str, int]]]:
-    """Everything a stylizing worker owns, opened in order, warmed up, closed in reverse."""
-    from workers.batcher import Batcher
-    from workers.codec.encode import encode
-    from workers.codec.pool import DecodePool
-    from workers.engines import open_engine
-    from workers.gate import Gate
-    from workers.leases import Leases
-    from workers.pace import Pace
-    from workers.pipeline import stylize
-    from workers.studio import Studio
-    from workers.stylebook import Stylebook
-
-    engine = open_engine(settings.engine, Catalog(settings.catalog))
-    engine.warm_up()
-    worker = settings.worker
-    sessions = open_database(settings.database_url.get_secret_value(), pool=worker.tickets + 2)
-    decoders = DecodePool(worker.decoders, settings.limits)
-    batcher = Batcher(
-        engine,
-        max_batch=settings.engine.max_batch,
-        max_batch_pixels=settings.engine.batch_pixels,
-        capacity=worker.tickets * worker.group,
-        patience=worker.patience_seconds,
-    )
-    leases = Leases(
-        sessions,
-        seconds=worker.lease_seconds,
-        every=worker.heartbeat_seconds,
-        alive=lambda: not batcher.stalled(monotonic()),
-    )
-    name = worker_name(engine.device)
-    with decoders, batcher, leases:
-        try:
-            yield partial(
-                stylize,
-                Studio(
-                    worker=name,
-                    engine=engine.name,
-                    device=engine.device,
-                    stylizer=engine.stylizer_digest,
-                    sessions=sessions,
-                    storage=open_storage(settings.storage),
-                    tickets=CeleryTickets(celery),
-                    announce=Bell(settings.broker_url.get_secret_value()).ring,
-                    decode=lambda content, size: decoders.decode(content, size=size),
-                    draw=batcher.submit,
-                    encode=encode,
-                    stylebook=Stylebook(engine.stylizer_digest),
-                    leases=leases,
-                    gate=Gate(),
-                    pace=Pace(),
-                    worker_settings=worker,
-                    rate_card=settings.rate_card,
-                ),
-            )
-        finally:
-            # A stop that could not wait for them: others need not wait for their leases.
-            with sessions.begin() as session:
-                jobs.hand_back(session, leases.held(), by=name)
-    engine.close()
 
 
 def _serve(

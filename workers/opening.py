@@ -1,0 +1,81 @@
+"""What a stylizing worker opens at its start and closes at its end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from app.bell import Bell
+from app.catalog import Catalog
+from app.db import Sessions, jobs, open_database
+from app.queue import Tickets
+from app.settings import Settings, WorkerSettings
+from app.storage import open_storage
+from workers.batcher import Batcher
+from workers.codec.encode import encode
+from workers.codec.pool import DecodePool
+from workers.engines import open_engine
+from workers.engines.base import Engine
+from workers.gate import Gate
+from workers.leases import Leases, worker_name
+from workers.pace import Pace
+from workers.studio import Studio
+from workers.stylebook import Stylebook
+
+
+@contextmanager
+def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
+    """Everything a stylizing worker owns, opened in order, warmed up, closed in reverse."""
+    engine = open_engine(settings.engine, Catalog(settings.catalog))
+    engine.warm_up()
+    worker = settings.worker
+    sessions = open_database(settings.database_url.get_secret_value(), pool=worker.tickets + 2)
+    decoders = DecodePool(worker.decoders, settings.limits)
+    batcher = _batcher(settings, engine)
+    leases = _leases(worker, sessions, batcher)
+    name = worker_name(engine.device)
+    with decoders, batcher, leases:
+        try:
+            yield Studio(
+                worker=name,
+                engine=engine.name,
+                device=engine.device,
+                stylizer=engine.stylizer_digest,
+                sessions=sessions,
+                storage=open_storage(settings.storage),
+                tickets=tickets,
+                announce=Bell(settings.broker_url.get_secret_value()).ring,
+                decode=lambda content, size: decoders.decode(content, size=size),
+                draw=batcher.submit,
+                encode=encode,
+                stylebook=Stylebook(engine.stylizer_digest),
+                leases=leases,
+                gate=Gate(),
+                pace=Pace(),
+                worker_settings=worker,
+                rate_card=settings.rate_card,
+            )
+        finally:
+            # A stop that could not wait for them: others need not wait for their leases.
+            with sessions.begin() as session:
+                jobs.hand_back(session, leases.held(), by=name)
+    engine.close()
+
+
+def _batcher(settings: Settings, engine: Engine) -> Batcher:
+    worker = settings.worker
+    return Batcher(
+        engine,
+        max_batch=settings.engine.max_batch,
+        max_batch_pixels=settings.engine.batch_pixels,
+        capacity=worker.tickets * worker.group,
+        patience=worker.patience_seconds,
+    )
+
+
+def _leases(worker: WorkerSettings, sessions: Sessions, batcher: Batcher) -> Leases:
+    return Leases(
+        sessions,
+        seconds=worker.lease_seconds,
+        every=worker.heartbeat_seconds,
+        alive=lambda: not batcher.stalled(monotonic()),
+    )
