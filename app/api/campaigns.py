@@ -16,7 +16,7 @@ from app.api.deps import (
     TenantId,
     TheDesk,
 )
-from app.api.pages import Pages, next_link
+from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.replies import UNCACHED, not_modified, reply, unchanged
 from app.api.shown import campaign_shown, job_shown
@@ -88,16 +88,13 @@ def list_campaigns(
     cursor: Cursor = None,
     limit: Limit = 20,
 ) -> Response:
-    pages = Pages(f"campaigns/{tenant_id}", desk.settings.secret_key.get_secret_value())
+    pages = Pages(f"campaigns/{tenant_id}", desk.settings.secret_key)
     before = pages.last(cursor)
     with desk.sessions() as session:
         rows = reading.campaigns(session, tenant_id, before=before, limit=limit + 1)
         rows, following = pages.cut(rows, limit)
         data = _with_progress(desk, session, rows)
-    page = schemas.Page[schemas.Campaign](
-        data=data, has_more=following is not None, next_cursor=following
-    )
-    return reply(page, 200, {**UNCACHED, **next_link(request, following)})
+    return answer(request, schemas.Page[schemas.Campaign], data, following)
 
 
 @router.get(
@@ -115,18 +112,14 @@ def list_items(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Response:
-    pages = Pages(f"items/{campaign_id}", desk.settings.secret_key.get_secret_value())
+    pages = Pages(f"items/{campaign_id}", desk.settings.secret_key)
     after = pages.last(cursor)
     with desk.sessions() as session:
         campaigns.get(session, tenant_id, campaign_id)
         rows = reading.items(session, campaign_id, after=after, status=status, limit=limit + 1)
     rows, following = pages.cut(rows, limit)
-    page = schemas.Page[schemas.Job](
-        data=[job_shown(desk.settings, row) for row in rows],
-        has_more=following is not None,
-        next_cursor=following,
-    )
-    return reply(page, 200, {**UNCACHED, **next_link(request, following)})
+    data = [job_shown(desk.settings, row) for row in rows]
+    return answer(request, schemas.Page[schemas.Job], data, following)
 
 
 @router.post(

@@ -23,7 +23,7 @@ from app.api.deps import (
 )
 from app.api.links import window
 from app.api.orders import FORM, read_order
-from app.api.pages import Pages, next_link
+from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.replies import UNCACHED, not_modified, reply, unchanged
 from app.api.shown import job_shown
@@ -147,17 +147,13 @@ def list_jobs(
     limit: Limit = 50,
 ) -> Response:
     """Jobs of campaigns included; `status` keeps those that are in it now."""
-    pages = Pages(f"jobs/{tenant_id}", desk.settings.secret_key.get_secret_value())
+    pages = Pages(f"jobs/{tenant_id}", desk.settings.secret_key)
     before = pages.last(cursor)
     with desk.sessions() as session:
         rows = reading.jobs(session, tenant_id, before=before, status=status, limit=limit + 1)
     rows, following = pages.cut(rows, limit)
-    page = schemas.Page[schemas.Job](
-        data=[job_shown(desk.settings, row) for row in rows],
-        has_more=following is not None,
-        next_cursor=following,
-    )
-    return reply(page, 200, {**UNCACHED, **next_link(request, following)})
+    data = [job_shown(desk.settings, row) for row in rows]
+    return answer(request, schemas.Page[schemas.Job], data, following)
 
 
 def _accept(desk: Desk, tenant_id: UUID, options: JobOptions, picture: bytes | Input) -> UUID:

@@ -1,20 +1,26 @@
-"""Cursors: where a listing goes on, in a form that invites nobody to build one."""
+"""Listings in pages: cursors that invite nobody to build one, and the answer they stand in."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest, digest
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
+from pydantic import BaseModel, SecretStr
 from sqlalchemy import Row
 from starlette.requests import Request
+from starlette.responses import Response
 
+from app.api.replies import UNCACHED, reply
+from app.api.schemas import Page
 from app.errors import BadRequest
 
 TAG_BYTES = 8
+
+Item = TypeVar("Item", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Pages:
     """The pages of one listing; its cursors open no other one."""
 
     listing: str  #: a path, with whatever else decides what is listed
-    secret: str
+    secret: SecretStr
 
     def cursor(self, last: UUID) -> str:
         return urlsafe_b64encode(last.bytes + self._tag(last)).decode()
@@ -48,10 +54,18 @@ class Pages:
 
     def _tag(self, last: UUID) -> bytes:
         content = b"%b\n%b" % (self.listing.encode(), last.bytes)
-        return digest(self.secret.encode(), content, "sha256")[:TAG_BYTES]
+        return digest(self.secret.get_secret_value().encode(), content, "sha256")[:TAG_BYTES]
 
 
-def next_link(request: Request, cursor: str | None) -> dict[str, str]:
+def answer(
+    request: Request, kind: type[Page[Item]], data: list[Item], following: str | None
+) -> Response:
+    """One page; the cursor behind it stands in the body and in `Link`."""
+    page = kind(data=data, has_more=following is not None, next_cursor=following)
+    return reply(page, 200, {**UNCACHED, **_next_link(request, following)})
+
+
+def _next_link(request: Request, cursor: str | None) -> dict[str, str]:
     """`Link: <...>; rel="next"`, as a header or none."""
     if cursor is None:
         return {}
