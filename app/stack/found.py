@@ -6,7 +6,9 @@ from pydantic import SecretStr
 
 from app.errors import Misconfigured
 from app.settings import Settings
-from app.stack import kept, postgres, redis
+from app.stack import kept
+from app.stack.postgres import EmbeddedPostgres
+from app.stack.redis import EmbeddedRedis
 
 
 def beside(given: Settings, data: Path = Path("var/impasto")) -> Settings:
@@ -19,8 +21,8 @@ def beside(given: Settings, data: Path = Path("var/impasto")) -> Settings:
         return given
     try:
         ours = {
-            "database_url": postgres.url_of(data / "postgres"),
-            "broker_url": redis.url_of(data / "redis"),
+            "database_url": EmbeddedPostgres.url_of(data / "postgres"),
+            "broker_url": EmbeddedRedis.url_of(data / "redis"),
             "secret_key": kept.secret(data / "secret-key"),
         }
     except FileNotFoundError:

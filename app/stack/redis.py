@@ -1,16 +1,15 @@
 """A real Redis server out of a wheel, on a directory of its own."""
 
-from functools import cached_property
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.stack import kept
-from app.stack.children import Child, Running, end_orphans
+from app.stack.children import Child, end_orphans
+from app.stack.embedded import Embedded
 from app.stack.wheels import program
 
 CONFIGURATION: Final = """\
@@ -27,32 +26,14 @@ set-proc-title no
 """
 
 
-class EmbeddedRedis:
-    """
-    One server in `directory`; a second start on the same directory continues it.
+class EmbeddedRedis(Embedded):
+    """One server in `directory`, which writes down every change there."""
 
-    `port` None takes the one of last time, or a free one. Raises Misconfigured when the server
-    cannot start.
-    """
+    URL = "redis://:{password}@127.0.0.1:{port}/0"
 
     def __init__(self, directory: Path, port: int | None = None) -> None:
-        self.directory = directory.resolve()
-        self.directory.mkdir(parents=True, exist_ok=True)
+        super().__init__(directory, port)
         self._configuration = self.directory / "redis.conf"
-        self._port = port
-        self._running: Running | None = None
-
-    @cached_property
-    def port(self) -> int:
-        return self._port or kept.port(self.directory / "port")
-
-    @property
-    def password(self) -> str:
-        return kept.secret(self.directory / "password")
-
-    @property
-    def url(self) -> str:
-        return _url(self.password, self.port)
 
     def child(self) -> Child:
         """The server for a supervisor."""
@@ -64,19 +45,6 @@ class EmbeddedRedis:
             prepare=self._prepare,
             ready=self._is_ready,
         )
-
-    def __enter__(self) -> Self:
-        self._running = Running(self.child())
-        try:
-            self._running.wait_ready()
-        except BaseException:
-            self._running.end()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._running is not None:
-            self._running.end()
 
     def _prepare(self) -> None:
         end_orphans("redis-server", str(self._configuration))
@@ -91,13 +59,3 @@ class EmbeddedRedis:
                 return bool(client.ping())
         except RedisError:
             return False
-
-
-def url_of(directory: Path) -> str:
-    """Where the server on `directory` was last. Raises FileNotFoundError if there never was one."""
-    password = (directory / "password").read_text().strip()
-    return _url(password, int((directory / "port").read_text()))
-
-
-def _url(password: str, port: int) -> str:
-    return f"redis://:{password}@127.0.0.1:{port}/0"
