@@ -67,11 +67,6 @@ def asset_key(tenant_id: UUID, digest: str) -> str:
     return f"assets/{tenant_id}/{digest[:2]}/{digest}"
 
 
-def upload_key(tenant_id: UUID, upload_id: UUID) -> str:
-    """Where bytes wait until they have been looked at; a bucket may expire `uploads/`."""
-    return f"uploads/{tenant_id}/{upload_id}"
-
-
 _KEY: Final = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)*")
 
 
