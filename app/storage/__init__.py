@@ -17,10 +17,12 @@ __all__ = [
 
 
 def open_storage(config: LocalStorageSettings | S3StorageSettings) -> Storage:
-    """The store that the settings name. Touches nothing yet: call its `check` for that."""
+    """The store that the settings name, there or not: its `check` says."""
     match config:
         case LocalStorageSettings():
-            return LocalStorage(config.root)
+            storage = LocalStorage(config.root)
+            storage.forget_drafts()
+            return storage
         case S3StorageSettings():
             # boto3 takes half a second and 30 MB, so only those who use it pay.
             from app.storage.s3 import open_bucket

@@ -1,7 +1,10 @@
 """A directory as a store: for one machine, with the contract and the errors of a bucket."""
 
 import ctypes
+import logging
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Final
@@ -9,21 +12,26 @@ from typing import Final
 from app.errors import Misconfigured, NotFound, StorageUnavailable
 from app.storage.contract import Blob, PresignedUpload, checked
 
+log = logging.getLogger(__name__)
+
+STALE: Final = 24 * 3600  #: seconds; nobody writes one picture for so long
 _ABSENT: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class LocalStorage:
-    """One file per key under `root`, on a local file system."""
+    """One file per key under `root`, on a local file system; drafts apart, in `.drafts`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
+        self._drafts = self.root / ".drafts"  # no key has a dot
 
     def put(self, *blobs: Blob) -> None:
         if not blobs:
             return
         try:
+            self._drafts.mkdir(parents=True, exist_ok=True)
             for blob in blobs:
-                _replace(self._place(blob.key), blob.content)
+                _replace(self._draft(), self._place(blob.key), blob.content)
             _flush(self.root)
         except OSError as error:
             raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
@@ -63,8 +71,8 @@ class LocalStorage:
 
     def check(self) -> None:
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".{token_hex(8)}"
+            self._drafts.mkdir(parents=True, exist_ok=True)
+            probe = self._draft()
             probe.write_bytes(b"x")
             probe.unlink()
         except OSError as error:
@@ -73,27 +81,39 @@ class LocalStorage:
                 "Make it writable, or name another one in IMPASTO_STORAGE__ROOT."
             ) from error
 
+    def forget_drafts(self) -> None:
+        """Remove what killed processes left half written; the young may be somebody's work."""
+        try:
+            for draft in self._drafts.glob("*"):
+                with suppress(FileNotFoundError):  # put in place, or forgotten, by somebody else
+                    if draft.stat().st_mtime < time.time() - STALE:
+                        draft.unlink()
+        except OSError as error:
+            log.warning("drafts stay in %s: %s", self._drafts, error.strerror)
+
+    def _draft(self) -> Path:
+        return self._drafts / token_hex(8)
+
     def _place(self, key: str) -> Path:
         return self.root / checked(key)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace(draft: Path, path: Path, content: bytes) -> None:
     """
     Put the whole content in place at once.
 
     Also when the file is there: after a power cut it may be a name without its bytes, and
     storing it again heals it.
     """
-    temporary = path.with_name(f".{token_hex(8)}")
     try:
+        draft.write_bytes(content)
         try:
-            temporary.write_bytes(content)
+            draft.replace(path)
         except FileNotFoundError:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(content)
-        temporary.replace(path)
+            draft.replace(path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
         raise
 
 

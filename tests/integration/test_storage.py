@@ -4,11 +4,13 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from signal import SIGXFSZ
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
@@ -129,6 +131,19 @@ def test_keys_keep_tenants_apart() -> None:
     assert asset_key(TENANT, "ab" * 32) == f"assets/{TENANT}/ab/{'ab' * 32}"
 
 
+#: The kernel kills it when its file grows beyond one byte: in the middle of its put.
+KILLED_PUT = """
+import resource, signal, sys
+from pathlib import Path
+from signal import SIGXFSZ
+from app.storage import Blob, LocalStorage
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
+LocalStorage(Path(sys.argv[1])).put(Blob("assets/picture", b"." * 100, "image/jpeg"))
+"""
+
+
 class TestDirectory:
     """What is true of a directory alone."""
 
@@ -154,6 +169,22 @@ class TestDirectory:
         storage.check()
         files = {path for path in storage.root.rglob("*") if path.is_file()}
         assert files == {storage.path(each.key) for each in group}
+
+    def test_what_a_killed_put_left_is_forgotten_a_day_later(self, storage: LocalStorage) -> None:
+        done = subprocess.run([sys.executable, "-c", KILLED_PUT, str(storage.root)])
+        assert done.returncode == -SIGXFSZ
+        [left] = [path for path in storage.root.rglob("*") if path.is_file()]
+        assert left.read_bytes() == b"."
+        whole = blob(PICTURE)
+        storage.put(whole)
+        open_storage(LocalStorageSettings(root=storage.root))
+        assert left.exists(), "somebody may still be writing it"
+        yesterday = time.time() - 24 * 3600 - 1
+        for path in (left, storage.path(whole.key)):
+            os.utime(path, (yesterday, yesterday))
+        open_storage(LocalStorageSettings(root=storage.root))
+        assert not left.exists()
+        assert storage.get(whole.key) == PICTURE
 
     def test_a_picture_that_a_power_cut_emptied_heals_when_put_again(
         self, storage: LocalStorage
