@@ -90,8 +90,8 @@ class WorkerSettings(BaseModel):
     tickets: PositiveInt = 3  # claim groups at once: one decodes, one is drawn, one is stored
     group: PositiveInt = 64  # most jobs of one claim: what a commit is shared by
     group_seconds: PositiveFloat = 1.0  # most engine time of one claim: how long a job waits
-    lease_seconds: PositiveFloat = 10.0
-    heartbeat_seconds: PositiveFloat = 3.0
+    lease_seconds: PositiveFloat = 8.0
+    heartbeat_seconds: PositiveFloat = 2.5
     sweep_seconds: PositiveFloat = 2.0
     decoders: PositiveInt = 2
     patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits

@@ -1,9 +1,10 @@
 """A ticket, start to finish: claim, fetch, decode, draw, encode, store, one transaction."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from app.db import jobs
 from app.db.intake import NewAsset
@@ -27,11 +28,22 @@ def stylize(studio: Studio, lane: Lane) -> dict[str, int]:
     """
     if lane is Lane.SOLO:
         with studio.gate.alone():
-            return _serve(studio, lane, limit=SUSPECTS, crashes=0) or _serve(studio, lane, limit=1)
+            return _suspects(studio)
     with studio.gate.together():
-        first = {} if lane is Lane.INTERACTIVE else _serve(studio, Lane.INTERACTIVE)
-        then = _serve(studio, lane)
-    return {word: first.get(word, 0) + then.get(word, 0) for word in {**first, **then}}
+        ended = Counter({} if lane is Lane.INTERACTIVE else _serve(studio, Lane.INTERACTIVE))
+        ended.update(_serve(studio, lane))
+    return dict(ended)
+
+
+def _suspects(studio: Studio) -> dict[str, int]:
+    """A group of those suspected once, then the others one by one, as many as the time allows."""
+    ended = Counter(_serve(studio, Lane.SOLO, limit=SUSPECTS, crashes=0))
+    over = monotonic() + studio.worker_settings.group_seconds
+    while one := _serve(studio, Lane.SOLO, limit=1):
+        ended.update(one)
+        if monotonic() > over:
+            break
+    return dict(ended)
 
 
 def _serve(

@@ -23,6 +23,7 @@ def test_1_a_hundred_killed_workers_lose_nothing(arena: Arena) -> None:
     verdict, on = arena.run(faults.kill_workers, jobs=10_000, rounds=KILLS)
     demand(verdict, on)
     assert on.waits.hit >= on.faults >= 0.8 * KILLS, "too few hits to prove anything"
+    assert on.waits.max <= RECOVERY, f"claimed again only after {on.waits.max:.1f} s"
 
 
 def test_1_a_killed_workers_jobs_end_soon(arena: Arena) -> None:

@@ -223,17 +223,25 @@ def lose(studio: Studio, lane: Lane) -> None:
 def test_suspects_are_served_in_small_groups(studio: Studio, ground: Ground) -> None:
     queue(studio, ground, [picture(shade) for shade in range(SUSPECTS + 2)])
     lose(studio, Lane.CAMPAIGN)
-    assert stylize(studio, Lane.SOLO)["claimed"] == SUSPECTS
-    assert tickets(studio) == [Lane.SOLO]
-    assert stylize(studio, Lane.SOLO)["claimed"] == 2
+    assert stylize(studio, Lane.SOLO)["succeeded"] == SUSPECTS + 2
+    assert tickets(studio) == [Lane.SOLO] * 3, "one for each full claim: a group and two alone"
 
 
-def test_a_suspect_whose_group_died_is_served_alone(studio: Studio, ground: Ground) -> None:
+def test_suspects_whose_group_died_are_served_one_by_one(studio: Studio, ground: Ground) -> None:
     queue(studio, ground, [picture(1), picture(2)])
     lose(studio, Lane.CAMPAIGN)
     lose(studio, Lane.SOLO)
-    assert stylize(studio, Lane.SOLO)["claimed"] == 1
-    assert tickets(studio) == [Lane.SOLO]
+    assert stylize(studio, Lane.SOLO)["succeeded"] == 2
+    assert tickets(studio) == [Lane.SOLO] * 2, "one for each full claim: two alone"
+
+
+def test_suspects_leave_time_for_others(studio: Studio, ground: Ground) -> None:
+    queue(studio, ground, [picture(1), picture(2)])
+    lose(studio, Lane.CAMPAIGN)
+    lose(studio, Lane.SOLO)
+    hasty = replace(studio, worker_settings=WorkerSettings(group_seconds=1e-6))
+    assert stylize(hasty, Lane.SOLO)["succeeded"] == 1
+    assert tickets(studio)[-1] is Lane.SOLO
 
 
 def test_a_canceled_job_is_not_written(studio: Studio, ground: Ground) -> None:
