@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.db import Sessions, deliveries, events, jobs
+from app.db import Sessions, deliveries, events, lost
 from app.db.queue import waiting_lanes
 from app.domain.job import Lane
 from app.queue import QueueName, Tickets
@@ -19,7 +19,7 @@ def sweep(
     Any number may run at once: the rows decide. Answers with what it found, for Flower.
     """
     with sessions.begin() as session:
-        rescued = jobs.rescue(session)
+        rescued = lost.rescue(session)
         lanes = waiting_lanes(session)
         due = deliveries.any_due(session) or events.written(session)
     for lane in lanes:

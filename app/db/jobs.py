@@ -1,4 +1,4 @@
-"""Every statement that changes a job. All of them are moves (`app.db.moves`)."""
+"""What changes a job, but for rescues (`app.db.lost`). All are moves (`app.db.moves`)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -162,45 +162,6 @@ def cancel_campaign(session: Session, campaign_id: UUID) -> int:
 def refuse(session: Session, ids: Sequence[UUID], *, code: str, detail: str) -> None:
     """Fail accepted jobs that cannot be done, before anybody claims them."""
     move(session, JobStatus.FAILED, Job.id.in_(ids), error_code=code, error_detail=detail[:2000])
-
-
-def rescue(session: Session) -> int:
-    """
-    Give back the jobs whose worker stopped renewing.
-
-    They run in small groups from then on, and alone if the group dies, too: so a picture that
-    kills workers is told from its batch mates, and those of a worker that just died are done
-    soon. One that killed `MAX_SOLO_CRASHES` workers alone is quarantined. The predicate stands
-    in the UPDATE itself: a job finished in the meantime is not touched. Rows that a frozen
-    worker has locked wait for a later sweep, or it would hold up all others.
-    """
-    lost = and_(Job.status == JobStatus.RUNNING, Job.lease_until < func.now())
-    free = Job.id.in_(select(Job.id).where(lost).order_by(Job.id).with_for_update(skip_locked=True))
-    suspect = Job.lane == Lane.SOLO.value
-    poison = and_(suspect, Job.crashes >= MAX_SOLO_CRASHES)
-    quarantined = move(
-        session,
-        JobStatus.FAILED,
-        lost,
-        free,
-        poison,
-        note="quarantined",
-        crashes=Job.crashes + 1,
-        error_code="quarantined",
-        error_detail="Its attempts killed the worker each time, also when it ran alone.",
-    )
-    rescued = move(
-        session,
-        JobStatus.QUEUED,
-        lost,
-        free,
-        note="lease expired",
-        lane=case((Job.lane == Lane.FETCH.value, Lane.FETCH.value), else_=Lane.SOLO.value),
-        crashes=Job.crashes + case((suspect, 1), else_=0),
-        # Behind the others that died with it, and the further the oftener it did.
-        available_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, Job.crashes),
-    )
-    return len(quarantined) + len(rescued)
 
 
 def get(session: Session, tenant_id: UUID, job_id: UUID) -> Job:

@@ -45,7 +45,7 @@ NO_FENCE = (
 #: River's bug of 2026, in our words: rescue whatever was once claimed, whatever became of it.
 NO_STATE_GUARD = (
     Edit(
-        "app/db/jobs.py",
+        "app/db/lost.py",
         "lost = and_(Job.status == JobStatus.RUNNING, Job.lease_until < func.now())",
         "lost = Job.attempt > 0",
     ),

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Row, func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from app.db import Sessions, campaigns, intake, jobs, ledger
+from app.db import Sessions, campaigns, intake, jobs, ledger, lost
 from app.db.jobs import Held, Success
 from app.db.models import Campaign, Delivery, EventRow, Job, JobHistory, LedgerEntry
 from app.domain.events import EventType
@@ -121,7 +121,7 @@ def test_a_late_answer_after_a_rescue_is_refused(sessions: Sessions, ground: Gro
         (job_id,) = new_jobs(session, ground, 1)
     zombie = claim(sessions, worker="zombie", lease=-1)
     with sessions.begin() as session:
-        assert jobs.rescue(session) == 1
+        assert lost.rescue(session) == 1
     fresh = claim(sessions, worker="fresh", lane=Lane.SOLO)
     assert succeed(sessions, ground, zombie) == set()
     assert succeed(sessions, ground, fresh) == {job_id}
@@ -170,7 +170,7 @@ def test_a_live_lease_is_not_rescued(sessions: Sessions, ground: Ground) -> None
         new_jobs(session, ground, 1)
     claim(sessions, lease=60)
     with sessions.begin() as session:
-        assert jobs.rescue(session) == 0
+        assert lost.rescue(session) == 0
 
 
 def test_a_renewed_lease_names_what_was_lost(sessions: Sessions, ground: Ground) -> None:
@@ -192,14 +192,14 @@ def test_poison_is_quarantined_after_three_attempts_alone(
     for lane in (Lane.CAMPAIGN, Lane.SOLO):  # first in their lane, then suspects together
         claim(sessions, lane=lane, lease=-1)
         with sessions.begin() as session:
-            assert jobs.rescue(session) == 2
+            assert lost.rescue(session) == 2
     for _ in range(3):
         with sessions.begin() as session:
             session.execute(text("UPDATE jobs SET available_at = now() WHERE status = 'queued'"))
         (row,) = claim(sessions, lane=Lane.SOLO, limit=1, lease=-1)
         assert row.id == poison
         with sessions.begin() as session:
-            jobs.rescue(session)
+            lost.rescue(session)
     assert job(sessions, poison).error_code == "quarantined"
     rows = claim(sessions, lane=Lane.SOLO)
     assert succeed(sessions, ground, rows) == {mate}
@@ -223,10 +223,10 @@ def test_a_row_that_a_frozen_worker_has_locked_does_not_hold_up_the_sweep(
     claim(sessions, lease=-1)
     with sessions() as frozen, sessions.begin() as session:
         frozen.execute(text("SELECT FROM jobs WHERE id = :id FOR UPDATE"), {"id": locked})
-        assert jobs.rescue(session) == 1
+        assert lost.rescue(session) == 1
     assert job(sessions, free).status is JobStatus.QUEUED
     with sessions.begin() as session:
-        assert jobs.rescue(session) == 1
+        assert lost.rescue(session) == 1
 
 
 def test_a_retryable_failure_rests_and_then_gives_up(sessions: Sessions, ground: Ground) -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, text
 
-from app.db import Sessions, intake, jobs
+from app.db import Sessions, intake, jobs, lost
 from app.db.intake import NewAsset, NewJob
 from app.db.models import AssetKind, Inference, Job
 from app.domain.ids import new_ids
@@ -217,7 +217,7 @@ def lose(studio: Studio, lane: Lane) -> None:
         session.execute(text("UPDATE jobs SET available_at = now() WHERE status = 'queued'"))
         jobs.claim(session, lane, worker="dead", limit=99, pixels=10**9, lease=-1)
     with studio.sessions.begin() as session:
-        jobs.rescue(session)
+        lost.rescue(session)
 
 
 def test_suspects_are_served_in_small_groups(studio: Studio, ground: Ground) -> None:
