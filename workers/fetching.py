@@ -18,6 +18,8 @@ from app.settings import Settings
 from app.sources import look_at
 from app.storage import Blob, Storage, asset_key
 from app.submission import output_pixels
+from workers.gate import Gate
+from workers.leases import Leases
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,50 @@ class Porter:
     storage: Storage
     tickets: Tickets
     fetch: Callable[[str], bytes]
+    leases: Leases
+    gate: Gate
 
 
 def fetch(porter: Porter) -> dict[str, int]:
-    """Bring one picture in and queue its job for stylizing, or fail it with the reason."""
-    # Long enough for the slowest server we put up with: nobody renews this lease.
-    lease = porter.settings.limits.fetch_seconds + porter.settings.worker.lease_seconds
-    with porter.sessions.begin() as session:
-        rows = jobs.claim(session, Lane.FETCH, worker=porter.worker, limit=1, pixels=1, lease=lease)
-    if not rows:
+    """
+    Bring one picture in and queue its job for stylizing, or fail it with the reason.
+
+    One whose worker died is brought with no other beside it, so that who kills is known. The
+    others leave meanwhile, rather than keep webhooks and sweeps from their threads.
+    """
+    if porter.gate.closed:
         return {}
-    porter.tickets.work(Lane.FETCH)  # there may be more, and other threads may be idle
-    row = rows[0]
-    try:
-        lane = _bring(porter, row)
-    except ImpastoError as error:
-        return _give_up(porter, row, error)
+    with porter.gate.together():
+        row = _claim(porter)
+        if row is None:
+            return {}
+        if not row.crashes:
+            porter.tickets.work(Lane.FETCH)  # there may be more, and other threads may be idle
+            return _serve(porter, row)
+    with porter.gate.alone():
+        row = _claim(porter, alone=True)
+        answer = _serve(porter, row) if row else {}
+    porter.tickets.work(Lane.FETCH)  # for those who left
+    return answer
+
+
+def _claim(porter: Porter, *, alone: bool = False) -> Row[Any] | None:
+    """The oldest, if any; a suspect is not taken unless we are `alone`, only shown."""
+    lease = porter.settings.worker.lease_seconds
+    with porter.sessions() as session:
+        rows = jobs.claim(session, Lane.FETCH, worker=porter.worker, limit=1, pixels=1, lease=lease)
+        row = rows[0] if rows else None
+        if alone or not (row and row.crashes):
+            session.commit()
+    return row
+
+
+def _serve(porter: Porter, row: Row[Any]) -> dict[str, int]:
+    with porter.leases.hold([Held(row.id, row.attempt)]):
+        try:
+            lane = _bring(porter, row)
+        except ImpastoError as error:
+            return _give_up(porter, row, error)
     porter.tickets.work(lane)
     return {"fetched": 1}
 

@@ -18,6 +18,12 @@ class Gate:
         self._alone = False
         self._want_alone = 0
 
+    @property
+    def closed(self) -> bool:
+        """Whether somebody is alone, or wants to be: for those who would rather leave than wait."""
+        with self._changed:
+            return self._alone or self._want_alone > 0
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """Work beside other groups; waits while somebody is alone, or wants to be."""

@@ -83,6 +83,11 @@ class Leases:
         with self._lock:
             return list(self._stages)
 
+    def hand_back(self, by: str) -> None:
+        """After a stop that could not wait for them: others need not wait for these leases."""
+        with self._sessions.begin() as session:
+            jobs.hand_back(session, self.held(), by=by)
+
     def rest(self, seconds: float) -> None:
         """Wait before trying again; returns at once when the process is closing."""
         self._closed.wait(seconds)

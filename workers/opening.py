@@ -6,7 +6,7 @@ from time import monotonic
 
 from app.bell import Bell
 from app.catalog import Catalog
-from app.db import Sessions, jobs, open_database
+from app.db import Sessions, open_database
 from app.queue import Tickets
 from app.settings import Settings, WorkerSettings
 from app.storage import open_storage
@@ -55,9 +55,7 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 rate_card=settings.rate_card,
             )
         finally:
-            # A stop that could not wait for them: others need not wait for their leases.
-            with sessions.begin() as session:
-                jobs.hand_back(session, leases.held(), by=name)
+            leases.hand_back(by=name)
     engine.close()
 
 

@@ -6,15 +6,21 @@ import socket
 from functools import partial
 from pathlib import Path
 from threading import Semaphore
+from typing import TYPE_CHECKING
 
 from celery import Celery, signals
 
-from app.db import open_database
-from app.queue import CeleryTickets, QueueName, open_queue
+from app.db import Sessions, open_database
+from app.queue import CeleryTickets, QueueName, Tickets, open_queue
 from app.settings import Settings
 from app.storage import open_storage
 from workers import tasks
-from workers.leases import worker_name
+from workers.gate import Gate
+from workers.leases import Leases, worker_name
+
+if TYPE_CHECKING:
+    from workers.delivery import PostRoom
+    from workers.fetching import Porter
 
 IO_THREADS = 16  #: senders and fetchers wait on networks, mostly
 
@@ -33,44 +39,61 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
 
 def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
     """Bring pictures in, send webhooks out, sweep; with `beat`, also say when to sweep."""
-    from app.egress import Egress
-    from app.fetch import Fetcher
-    from app.webhooks import Sender
-    from workers.delivery import PostRoom, deliver
-    from workers.fetching import Porter, fetch
+    from workers.delivery import deliver
+    from workers.fetching import fetch
     from workers.sweep import sweep
 
     celery = open_queue(settings)
     tickets = CeleryTickets(celery)
     sessions = open_database(settings.database_url.get_secret_value(), pool=IO_THREADS)
+    worker = settings.worker
+    leases = Leases(sessions, seconds=worker.lease_seconds, every=worker.heartbeat_seconds)
+    porter = _porter(settings, sessions, tickets, leases)
+    tasks.add_io(
+        celery,
+        fetch=partial(fetch, porter),
+        deliver=partial(deliver, _post_room(settings, sessions)),
+        sweep=partial(sweep, sessions, tickets, tickets.waiting),
+    )
+    with leases:
+        try:
+            _serve(celery, QueueName.IO, "io", threads=IO_THREADS, ready=ready, beat=beat)
+        finally:
+            leases.hand_back(by=porter.worker)
+
+
+def _porter(settings: Settings, sessions: Sessions, tickets: Tickets, leases: Leases) -> "Porter":
+    from app.egress import Egress
+    from app.fetch import Fetcher
+    from workers.fetching import Porter
+
+    out = Egress(allow_private=settings.allow_private_sources, connections=IO_THREADS)
+    return Porter(
+        worker=worker_name("io"),
+        settings=settings,
+        sessions=sessions,
+        storage=open_storage(settings.storage),
+        tickets=tickets,
+        fetch=Fetcher(out, settings.limits).fetch,
+        leases=leases,
+        gate=Gate(),
+    )
+
+
+def _post_room(settings: Settings, sessions: Sessions) -> "PostRoom":
+    from app.egress import Egress
+    from app.webhooks import Sender
+    from workers.delivery import PostRoom
+
     hooks = settings.webhooks
     out = Egress(allow_private=hooks.allow_private, connections=hooks.slots)
-    room = PostRoom(
+    return PostRoom(
         sessions=sessions,
         sender=Sender(out, timeout=hooks.timeout),
         secret_key=settings.secret_key.get_secret_value(),
         slots=Semaphore(hooks.slots),
         hold=hooks.timeout + 2,  # to write down what came back
     )
-    fetcher = Fetcher(
-        Egress(allow_private=settings.allow_private_sources, connections=IO_THREADS),
-        settings.limits,
-    )
-    porter = Porter(
-        worker=worker_name("io"),
-        settings=settings,
-        sessions=sessions,
-        storage=open_storage(settings.storage),
-        tickets=tickets,
-        fetch=fetcher.fetch,
-    )
-    tasks.add_io(
-        celery,
-        fetch=partial(fetch, porter),
-        deliver=partial(deliver, room),
-        sweep=partial(sweep, sessions, tickets, tickets.waiting),
-    )
-    _serve(celery, QueueName.IO, "io", threads=IO_THREADS, ready=ready, beat=beat)
 
 
 def _serve(

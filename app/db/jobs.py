@@ -139,6 +139,7 @@ def fetched(session: Session, held: Held, *, content_digest: str, pixels: int, k
         "content_digest": content_digest,
         "pixels": pixels,
         "render_key": key,
+        "crashes": 0,  # its server and its header are behind it
     }
     return bool(move(session, JobStatus.QUEUED, mine, note="fetched", lane=lane, **changes))
 

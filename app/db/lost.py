@@ -14,14 +14,17 @@ def rescue(session: Session) -> int:
 
     They run in small groups from then on, and alone if the group dies, too: so a picture that
     kills workers is told from its batch mates, and those of a worker that just died are done
-    soon. One that killed `MAX_SOLO_CRASHES` workers alone is quarantined. The predicate stands
-    in the UPDATE itself: a job finished in the meantime is not touched. Rows that a frozen
-    worker has locked wait for a later sweep, or it would hold up all others.
+    soon. What was being fetched stays in its lane, and is fetched alone from then on. One that
+    killed `MAX_SOLO_CRASHES` workers alone is quarantined. The predicate stands in the UPDATE
+    itself: a job finished in the meantime is not touched. Rows that a frozen worker has locked
+    wait for a later sweep, or it would hold up all others.
     """
     lost = and_(Job.status == JobStatus.RUNNING, Job.lease_until < func.now())
     free = Job.id.in_(select(Job.id).where(lost).order_by(Job.id).with_for_update(skip_locked=True))
-    suspect = Job.lane == Lane.SOLO.value
-    poison = and_(suspect, Job.crashes >= MAX_SOLO_CRASHES)
+    # Counted from the second time for those that are drawn, from the first for those fetched:
+    # either way once in company, then alone.
+    counts = Job.lane.in_([Lane.SOLO, Lane.FETCH])
+    poison = and_(counts, Job.crashes >= MAX_SOLO_CRASHES)
     quarantined = move(
         session,
         JobStatus.FAILED,
@@ -40,7 +43,7 @@ def rescue(session: Session) -> int:
         free,
         note="lease expired",
         lane=case((Job.lane == Lane.FETCH.value, Lane.FETCH.value), else_=Lane.SOLO.value),
-        crashes=Job.crashes + case((suspect, 1), else_=0),
+        crashes=Job.crashes + case((counts, 1), else_=0),
         # Behind the others that died with it, and the further the oftener it did.
         available_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, Job.crashes),
     )

@@ -41,6 +41,7 @@ MOVED = (
     Job.cost_micros,
     Job.error_code,
     Job.failures,
+    Job.crashes,
 )
 
 BY: Final = bindparam("by", type_=String)

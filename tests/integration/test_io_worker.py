@@ -1,11 +1,14 @@
 """What the io worker does: webhooks out, pictures in, repairs."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from threading import Semaphore
+from queue import Queue
+from threading import Event, Semaphore
 from uuid import UUID
 
 import pytest
@@ -13,11 +16,11 @@ from PIL import Image
 from sqlalchemy import func, select, text
 from standardwebhooks import Webhook
 
-from app.db import Sessions, deliveries, intake, jobs
+from app.db import Sessions, deliveries, intake, jobs, lost
 from app.db.intake import NewJob
 from app.db.models import Delivery, DeliveryState, Job
 from app.domain.ids import new_id
-from app.domain.job import JobStatus, Lane
+from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane
 from app.domain.parameters import Parameters
 from app.egress import Egress
 from app.errors import NotFound
@@ -31,9 +34,12 @@ from tests.rows import Ground, new_ground, new_jobs
 from tests.tickets import ListTickets
 from workers.delivery import PostRoom, deliver
 from workers.fetching import Porter, fetch
+from workers.gate import Gate
+from workers.leases import Leases
 from workers.sweep import ENOUGH, sweep
 
 SECRET = "for tests only"
+DEADLINE = 10.0
 
 
 @pytest.fixture
@@ -50,7 +56,7 @@ def jpeg(width: int = 64, height: int = 48) -> bytes:
 
 @pytest.fixture
 def egress() -> Iterator[Egress]:
-    with closing(Egress(allow_private=True, connections=1)) as way_out:
+    with closing(Egress(allow_private=True, connections=2)) as way_out:
         yield way_out
 
 
@@ -171,16 +177,19 @@ def test_senders_leave_when_every_slot_is_taken(post: Callable[[Script], Post]) 
 
 
 @pytest.fixture
-def porter(sessions: Sessions, tmp_path: Path, egress: Egress) -> Porter:
+def porter(sessions: Sessions, tmp_path: Path, egress: Egress) -> Iterator[Porter]:
     settings = Settings(storage=LocalStorageSettings(root=tmp_path))
-    return Porter(
-        worker="io",
-        settings=settings,
-        sessions=sessions,
-        storage=open_storage(settings.storage),
-        tickets=ListTickets(),
-        fetch=Fetcher(egress, LimitSettings(fetch_seconds=2)).fetch,
-    )
+    with Leases(sessions, seconds=60, every=60) as leases:
+        yield Porter(
+            worker="io",
+            settings=settings,
+            sessions=sessions,
+            storage=open_storage(settings.storage),
+            tickets=ListTickets(),
+            fetch=Fetcher(egress, LimitSettings(fetch_seconds=2)).fetch,
+            leases=leases,
+            gate=Gate(),
+        )
 
 
 def queue_url(sessions: Sessions, ground: Ground, url: str) -> UUID:
@@ -201,6 +210,13 @@ def queue_url(sessions: Sessions, ground: Ground, url: str) -> UUID:
             rate_card="test",
         )
     return job.id
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def find(sessions: Sessions, job_id: UUID) -> Job:
@@ -241,6 +257,64 @@ def test_a_url_without_a_picture_fails_its_job_with_a_code(
         assert fetch(porter) == {"broken": 1}
     job = find(sessions, job_id)
     assert (job.status, job.error_code) == (JobStatus.FAILED, code)
+
+
+def die_fetching(sessions: Sessions, amount: int) -> None:
+    """As a worker that took so many tickets and was killed at once; and time passes."""
+    with sessions.begin() as session:
+        for _ in range(amount):
+            assert jobs.claim(session, Lane.FETCH, worker="w", limit=1, pixels=1, lease=-1)
+    with sessions.begin() as session:
+        assert lost.rescue(session) == amount
+    with sessions.begin() as session:
+        session.execute(text("UPDATE jobs SET available_at = now() WHERE status = 'queued'"))
+
+
+def test_a_url_that_kills_its_worker_is_quarantined_and_those_beside_it_are_not(
+    porter: Porter, sessions: Sessions, ground: Ground
+) -> None:
+    with serving(lambda _: [reply(200, jpeg())]) as server:
+        poison, *mates = [queue_url(sessions, ground, f"{server.url}/{n}.jpg") for n in range(3)]
+        die_fetching(sessions, 3)
+        for _ in range(MAX_SOLO_CRASHES):
+            assert find(sessions, poison).status is JobStatus.QUEUED
+            die_fetching(sessions, 1)
+        job = find(sessions, poison)
+        assert (job.status, job.error_code) == (JobStatus.FAILED, "quarantined")
+        assert [fetch(porter), fetch(porter), fetch(porter)] == [{"fetched": 1}] * 2 + [{}]
+    for mate in mates:
+        job = find(sessions, mate)
+        assert (job.lane, job.crashes) == (Lane.INTERACTIVE, 0)
+
+
+def test_a_suspect_is_fetched_with_no_other_beside_it(
+    porter: Porter, sessions: Sessions, ground: Ground
+) -> None:
+    asked, go_on = Queue[str](), Event()
+
+    def script(received: Received) -> Iterable[bytes]:
+        asked.put(received.line)
+        assert go_on.wait(DEADLINE)
+        return [reply(200, jpeg())]
+
+    with serving(script) as server, ThreadPoolExecutor() as pool:
+        fresh = queue_url(sessions, ground, f"{server.url}/fresh.jpg")
+        first = pool.submit(fetch, porter)
+        assert "fresh" in asked.get(timeout=DEADLINE)
+        suspect = queue_url(sessions, ground, f"{server.url}/suspect.jpg")
+        die_fetching(sessions, 1)
+        second = pool.submit(fetch, porter)
+        until(lambda: porter.gate.closed)
+        queue_url(sessions, ground, f"{server.url}/later.jpg")
+        assert fetch(porter) == {}, "it would run beside the suspect"
+        assert find(sessions, suspect).status is JobStatus.QUEUED
+        assert asked.empty()
+        go_on.set()
+        assert [first.result(DEADLINE), second.result(DEADLINE)] == [{"fetched": 1}] * 2
+        assert find(sessions, fresh).content_digest == find(sessions, suspect).content_digest
+        assert isinstance(porter.tickets, ListTickets)
+        assert porter.tickets.lanes[-1] is Lane.FETCH, "for those who left"
+        assert fetch(porter) == {"fetched": 1}
 
 
 def test_the_sweep_wakes_workers_for_work_without_a_ticket(

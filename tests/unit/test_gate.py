@@ -50,6 +50,15 @@ def test_a_suspect_waits_for_the_others_and_then_keeps_them_out() -> None:
         thread.join(DEADLINE)
 
 
+def test_the_gate_is_closed_while_somebody_is_alone() -> None:
+    gate = Gate()
+    with gate.together():
+        assert not gate.closed
+    with gate.alone():
+        assert gate.closed
+    assert not gate.closed
+
+
 def test_the_gate_opens_again_after_an_error() -> None:
     gate = Gate()
     for door in (gate.alone, gate.together):

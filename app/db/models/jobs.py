@@ -71,7 +71,9 @@ class Job(Base):
     stage: Mapped[str | None] = mapped_column(String(16))  #: as of the last heartbeat
     attempt: Mapped[int] = mapped_column(server_default="0")  #: the fence: grows with every claim
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
-    crashes: Mapped[int] = mapped_column(SmallInteger, server_default="0")  #: as a suspect
+    crashes: Mapped[int] = mapped_column(
+        SmallInteger, server_default="0"
+    )  #: while suspected, or fetched
     worker: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     available_at: Mapped[datetime] = mapped_column(server_default=func.now())
