@@ -165,8 +165,9 @@ def _beat(every: float) -> dict[str, Any]:
             "sweep": {
                 "task": Task.SWEEP,
                 "schedule": every,
-                # Sweeps do not pile up while no io worker is there.
-                "options": {"expires": 2 * every},
+                # Sweeps do not pile up while no io worker is there. Two machines' clocks are
+                # compared here, so there is room for them to differ.
+                "options": {"expires": every + 10},
             }
         }
     }

@@ -92,7 +92,7 @@ class WorkerSettings(BaseModel):
     group_seconds: PositiveFloat = 1.0  # most engine time of one claim: how long a job waits
     lease_seconds: PositiveFloat = 8.0
     heartbeat_seconds: PositiveFloat = 2.5
-    sweep_seconds: PositiveFloat = 2.0
+    sweep_seconds: PositiveFloat = 1.0
     decoders: PositiveInt = 2
     patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits
 
