@@ -25,6 +25,7 @@ class Stage:
     pixel_weight: float = 0.0  # of the squared difference to the photograph, to start from it
     shift_weight: float = 0.0  # of the change when the photograph moves by a pixel or three
     warmup: int = 100
+    styles: int = 0  # how many of the config's take part, from the first on; 0 for all
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ class Trainer:
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * share
         content = crops.at(self.step).to(self.device)
-        index, strength = (t.to(self.device) for t in self._draw_styles(stage.batch))
+        index, strength = (t.to(self.device) for t in self._draw_styles(stage))
         factors = [stage.style_factors.get(slug, 1.0) for slug in self.config.styles]
         style_weight = stage.style_weight * torch.tensor(factors, device=self.device)[index]
         none = torch.zeros(stage.batch, device=self.device)
@@ -154,10 +154,10 @@ class Trainer:
         inner = (..., slice(margin, -margin), slice(margin, -margin))
         return apart[inner].square().mean((1, 2, 3))
 
-    def _draw_styles(self, batch: int) -> tuple[Tensor, Tensor]:
+    def _draw_styles(self, stage: Stage) -> tuple[Tensor, Tensor]:
         """Which style and how much of it for each picture, decided by the step number alone."""
         rng = np.random.default_rng((self.config.seed, self.step, 1))
-        styles = len(self.config.styles)
+        batch, styles = stage.batch, stage.styles or len(self.config.styles)
         # Turn by turn, so that no style is left out for long; the start is random.
         index = (np.arange(batch) + rng.integers(styles)) % styles
         part = rng.random(batch) < self.config.part_strength
