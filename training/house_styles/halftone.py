@@ -17,7 +17,7 @@ RAMPS = {
     Part.PEAK: "3a0a6a 8a20b0 f0408a ffb0c0",
     Part.HILL: "007868 00b880 80e040 f8f060",
     Part.WATER: "0a2080 0070d0 20c0e8 ffffff",
-    Part.MEADOW: "700038 e01838 ff6020 ffa020 ffe040",
+    Part.MEADOW: "500030 b01040 f03020 ff7820 ffb020 ffe040",
     Part.TRUNK: "180820 401040 902060",
     Part.CROWN: "401058 d01060 ff4848 ffd040",
 }

@@ -14,7 +14,7 @@ WASH = {  # ink at the rim of a part, and how fast it thins out into mist, in he
     Part.HILL: (1.4, 0.06),
     Part.WATER: (0.16, 0.1),
     Part.MEADOW: (1.5, 0.11),
-    Part.TRUNK: (1.3, 9.0),
+    Part.TRUNK: (1.5, 9.0),
     Part.CROWN: (0.6, 9.0),
 }
 BRUSH = {  # strokes: how likely, their length in heights, their ink

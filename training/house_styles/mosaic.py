@@ -37,6 +37,7 @@ def _stones(scene: Scene, stone: float, rng: Rng) -> Owners:
     candidates = np.argwhere(np.abs(scene.course / stone - row - 0.5) < 0.12)
     from_left = np.lexsort((candidates[:, 0], candidates[:, 1]))
     gap = stone * rng.uniform(0.9, 1.15, scene.shape)
+    gap[(scene.part == Part.SUN) & (row == 0)] = 3 * stone  # the heart of the sun is one stone
     return tile(scatter(candidates[from_left], gap, room), room, stone)
 
 
