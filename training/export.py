@@ -15,13 +15,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training import checkpoint as checkpoints
-from training.cards import model_card, style_card, training_record, write_json, write_style
-from training.graph import IR_VERSION, OPSET, build
-from training.model import Stylizer, at_strength
+from training.cards import (
+    model_card,
+    sha256,
+    style_card,
+    training_record,
+    write_json,
+    write_style,
+)
+from training.graph import build, build_statistics, build_tiles
+from training.model import Stylizer, at_strength, reach
+from training.sketch import IR_VERSION, OPSET
 
 MIN_SIDE = 32  # below, reflection at quarter resolution runs out of pixels
 SIZES = [(1, 32, 32), (3, 33, 47), (2, 64, 61), (4, 97, 130), (2, 256, 191)]  # N, H, W
-LIMITS = {"mean": 0.25, "max": 2.0, "batch_max": 1.0}  # steps of 1/255
+#: Steps of 1/255: against PyTorch, of a batch against its pictures, and of the other graphs.
+LIMITS = {"mean": 0.25, "max": 2.0, "batch_max": 1.0, "tiles_max": 2.0, "half_mean": 0.5}
 
 
 class Shipped(nn.Module):  # type: ignore[misc]  # untyped to mypy
@@ -71,6 +80,44 @@ def parity(model: bytes, shipped: Shipped, rows: Tensor) -> dict[str, float]:
     return {"mean": round(mean, 5), "max": largest, "batch_max": batch}
 
 
+def parity_of_parts(model: bytes, graphs: dict[str, bytes], rows: Tensor) -> dict[str, float]:
+    """How far statistics with tiles, and the fp16 variant, are from the whole picture, in 1/255."""
+    whole, statistics, tiles, half = (
+        onnxruntime.InferenceSession(each, providers=["CPUExecutionProvider"])
+        for each in (model, graphs["statistics"], graphs["tiles"], graphs["half"])
+    )
+    found = {"tiles_max": 0.0, "half_mean": 0.0, "half_max": 0.0}
+    for content, style, strength in samples(rows):
+        wanted = _run(whole, content, style, strength)
+        affine = _run(statistics, content, style, strength)
+        tiled = tiles.run(None, {"content": content, "affine": affine})[0]
+        error = _distance(_run(half, content, style, strength), wanted)
+        found["tiles_max"] = max(found["tiles_max"], float(_distance(tiled, wanted).max()))
+        found["half_mean"] = max(found["half_mean"], round(float(error.mean()), 5))
+        found["half_max"] = max(found["half_max"], float(error.max()))
+    return found
+
+
+def parts(stylizer: Stylizer, identity: Tensor) -> dict[str, bytes]:
+    """The graphs that lie beside the whole one, by what the card calls them."""
+    models = {
+        "statistics": build_statistics(stylizer, identity),
+        "tiles": build_tiles(stylizer),
+        "half": build(stylizer, identity, half=True),
+    }
+    return {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
+
+
+def write_parts(folder: Path, graphs: dict[str, bytes]) -> dict[str, dict[str, Any]]:
+    """Write each as `<name>.onnx`; returns what the card says of them."""
+    for name, content in graphs.items():
+        (folder / f"{name}.onnx").write_bytes(content)
+    return {
+        name: {"file": f"{name}.onnx", "digest": sha256(content), "bytes": len(content)}
+        for name, content in graphs.items()
+    }
+
+
 def _run(session: Any, *arrays: Any) -> np.ndarray[Any, Any]:
     feeds = dict(zip(("content", "style", "strength"), arrays, strict=True))
     stylized: np.ndarray[Any, Any] = session.run(None, feeds)[0]
@@ -89,11 +136,16 @@ def export(checkpoint: Path, styles: Path, catalog: Path, evaluation: dict[str, 
     stylizer_id = f"{config.name}-{config.version}"
     folder = catalog / "stylizers" / stylizer_id
     model = build(stylizer, table.identity).SerializeToString(deterministic=True)
+    graphs = parts(stylizer, table.identity)
     rows = table.styles.detach()
     measured = parity(model, Shipped(stylizer, table.identity), rows)
+    measured |= parity_of_parts(model, graphs, rows)
     if too_far := [name for name, limit in LIMITS.items() if measured[name] > limit]:
         raise RuntimeError(f"the graph strays from PyTorch: {too_far} in {measured}")
+    folder.mkdir(parents=True, exist_ok=True)
     facts = {
+        "graphs": write_parts(folder, graphs),
+        "receptive_field": reach(config.shape),
         "ir_version": IR_VERSION,
         "min_side": MIN_SIDE,
         "opset": OPSET,
@@ -101,7 +153,6 @@ def export(checkpoint: Path, styles: Path, catalog: Path, evaluation: dict[str, 
         "evaluation": evaluation,
         "training": training_record(saved, config, _commit()),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(model)
     write_json(folder / "model.json", model_card(config, model, facts))
     cards: list[tuple[str, Path | None, Tensor]] = [("identity", None, table.identity)]

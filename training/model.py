@@ -132,6 +132,12 @@ def at_strength(style: Tensor, strength: Tensor, identity: Tensor) -> Tensor:
     return identity + strength[:, None] * (style - identity)
 
 
+def reach(shape: StylizerShape) -> int:
+    """How many pixels away one pixel of the content can still change one of the picture."""
+    outer, resampling, body = 2 * (shape.outer_kernel // 2), 2 * (1 + 2), 4 * 2 * shape.blocks
+    return outer + resampling + body + 3  # where in its cell of four the pixel lies
+
+
 def kmac_per_pixel(shape: StylizerShape) -> float:
     """Thousands of multiplications per pixel in the convolutions, nine tenths of the run time."""
     full, half, quarter = shape.widths

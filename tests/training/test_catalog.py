@@ -33,19 +33,30 @@ def test_a_stylizer_is_the_file_that_its_card_describes(folder: Path) -> None:
     card, model = read(folder / "model.json"), (folder / "model.onnx").read_bytes()
     assert folder.name == f"{card['name']}-{card['version']}"
     assert (card["digest"], card["bytes"]) == (hashlib.sha256(model).hexdigest(), len(model))
+    for entry in card["graphs"].values():
+        graph = (folder / entry["file"]).read_bytes()
+        assert (entry["digest"], entry["bytes"]) == (hashlib.sha256(graph).hexdigest(), len(graph))
     assert card["parity"]["mean"] <= 0.25
     assert card["parity"]["max"] <= 2
 
 
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: str(style.stem))
-def test_a_style_has_a_licence_and_an_embedding_for_every_stylizer(style: Path) -> None:
+def test_a_style_has_a_licence(style: Path) -> None:
     card = read(style)
     assert card["slug"] == style.stem
     assert all(card["licence"].values())
-    for folder in FOLDERS:
-        assert embedding(style, folder.name).shape == (
-            read(folder / "model.json")["embedding_size"],
-        )
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
+def test_a_stylizer_has_an_embedding_for_every_style_it_learned(folder: Path) -> None:
+    card = read(folder / "model.json")
+    assert set(card["training"]["styles"]) == {style.stem for style in styles_of(folder)}
+    for style in styles_of(folder):
+        assert embedding(style, folder.name).shape == (card["embedding_size"],)
+
+
+def styles_of(folder: Path) -> list[Path]:
+    return [style for style in STYLES if folder.name in read(style)["embeddings"]]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
@@ -54,13 +65,11 @@ def test_styles_change_a_picture_and_the_identity_does_not(folder: Path) -> None
         folder / "model.onnx", providers=["CPUExecutionProvider"]
     )
     ramp = np.linspace(0, 255, 45 * 67 * 3).reshape(45, 67, 3).astype(np.uint8)
-    feeds = {
-        "content": np.repeat(ramp[None], len(STYLES), axis=0),
-        "style": np.stack([embedding(style, folder.name) for style in STYLES]),
-        "strength": np.ones(len(STYLES), np.float32),
-    }
-    stylized = session.run(["stylized"], feeds)[0]
-    changed = {
-        style.stem: not np.array_equal(p, ramp) for style, p in zip(STYLES, stylized, strict=True)
-    }
-    assert changed == {style.stem: style.stem != "identity" for style in STYLES}
+    styles = styles_of(folder)
+    changed = {}
+    for style in styles:
+        feeds = {"content": ramp[None], "style": embedding(style, folder.name)[None]}
+        feeds |= {"strength": np.ones(1, np.float32)}
+        stylized = session.run(["stylized"], feeds)[0][0]
+        changed[style.stem] = not np.array_equal(stylized, ramp)
+    assert changed == {style.stem: style.stem != "identity" for style in styles}

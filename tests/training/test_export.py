@@ -17,15 +17,22 @@ import onnxruntime
 
 from training.checkpoint import save
 from training.config import Config
-from training.export import LIMITS, Shipped, export, parity
-from training.graph import IR_VERSION, OPSET, build
-from training.model import StyleTable, Stylizer
+from training.export import LIMITS, Shipped, export, parity, parity_of_parts, parts
+from training.graph import build, build_statistics, build_tiles
+from training.model import StyleTable, Stylizer, reach
+from training.sketch import IR_VERSION, OPSET
 from training.train import Folders, Trainer
 
 
 def session_of(network: Stylizer, table: StyleTable) -> Any:
     model = build(network, table.identity).SerializeToString()
     return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+
+
+def load(model: Any) -> Any:
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
 
 
 def stylized(session: Any, content: Any, style: Any, strength: list[float]) -> Any:
@@ -38,7 +45,33 @@ def test_onnx_runtime_agrees_with_pytorch_over_sizes_and_mixed_styles(
 ) -> None:
     model = build(network, table.identity).SerializeToString()
     found = parity(model, Shipped(network, table.identity), table.styles.detach())
-    assert all(found[name] <= limit for name, limit in LIMITS.items()), found
+    assert all(found[name] <= LIMITS[name] for name in found), found
+
+
+def test_tiles_with_the_pictures_statistics_are_the_picture(
+    network: Stylizer, table: StyleTable
+) -> None:
+    model = build(network, table.identity).SerializeToString()
+    graphs = parts(network, table.identity)
+    found = parity_of_parts(model, graphs, table.styles.detach())
+    assert found["tiles_max"] <= LIMITS["tiles_max"], found
+    assert found["half_mean"] <= LIMITS["half_mean"], found
+
+
+def test_no_pixel_changes_what_lies_beyond_the_reach(network: Stylizer, table: StyleTable) -> None:
+    rng = np.random.default_rng(3)
+    content = rng.integers(0, 256, (1, 40, 160, 3), dtype=np.uint8)
+    other = content.copy()
+    other[:, :, :80] = rng.integers(0, 256, (1, 40, 80, 3), dtype=np.uint8)
+    feeds = {"style": table.styles[:1].detach().numpy(), "strength": np.ones(1, np.float32)}
+    affine = load(build_statistics(network, table.identity)).run(None, {"content": content} | feeds)
+    tiles = load(build_tiles(network))
+    one, two = (
+        tiles.run(None, {"content": each, "affine": affine[0]})[0] for each in (content, other)
+    )
+    beyond = 80 + reach(network.shape)
+    assert np.array_equal(one[:, :, beyond:], two[:, :, beyond:])
+    assert not np.array_equal(one[:, :, 80:beyond], two[:, :, 80:beyond])
 
 
 def test_strength_zero_returns_every_byte(network: Stylizer, table: StyleTable) -> None:
@@ -88,6 +121,8 @@ def test_export_writes_a_catalog_that_agrees_with_itself(
     assert card["digest"] == hashlib.sha256(model).hexdigest()
     assert card["bytes"] == len(model)
     assert card["parity"]["max"] <= 2
+    for entry in card["graphs"].values():
+        assert entry["digest"] == hashlib.sha256((folder / entry["file"]).read_bytes()).hexdigest()
     assert card["training"]["styles"] == ["identity", "great-wave", "scream"]
 
     style = json.loads((tmp_path / "catalog/styles/scream.json").read_text())
