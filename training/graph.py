@@ -39,7 +39,7 @@ def build(stylizer: Stylizer, identity: Tensor, *, half: bool = False) -> onnx.M
 
 
 def build_statistics(stylizer: Stylizer, identity: Tensor) -> onnx.ModelProto:
-    """content, style, strength as above to affine [N,K], cut as an embedding is, norms folded in."""
+    """content, style, strength as above to affine [N,K]: an embedding with the norms folded in."""
     sketch = Sketch()
     content, _ = _content(sketch)
     pieces = _pieces(sketch, stylizer.shape, _embedding(sketch, identity))
