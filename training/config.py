@@ -25,7 +25,7 @@ class Stage:
     pixel_weight: float = 0.0  # of the squared difference to the photograph, to start from it
     shift_weight: float = 0.0  # of the change when the photograph moves by a pixel or three
     warmup: int = 100
-    styles: int = 0  # how many of the config's take part, from the first on; 0 for all
+    styles: list[str] = field(default_factory=list)  # slugs that take part; empty for all
 
 
 @dataclass(frozen=True)

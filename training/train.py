@@ -32,6 +32,7 @@ from training.losses import (
 from training.model import StyleTable, Stylizer
 
 HELD_OUT = 4  # photographs at the end of the folder that are only ever looked at
+FAR = 0.5  # relative style error from which the pull grows no more
 LONGEST_STEP = 5.0  # seconds; more than that is a process that somebody stopped, not training
 
 
@@ -76,8 +77,7 @@ class Trainer:
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self.stylizer = Stylizer(config.shape).to(self.device)
         self.table = StyleTable(config.shape, len(config.styles)).to(self.device)
-        groups = [{"params": list(m.parameters())} for m in (self.stylizer, self.table)]
-        self.optimizer = torch.optim.Adam(groups)
+        self.optimizer = self._fresh_optimizer()
         photos = read_photos(folders.photos)
         self.photos, self.held_out = photos[:-HELD_OUT], photos[-HELD_OUT:]
         if not self.photos:
@@ -85,10 +85,16 @@ class Trainer:
         self.step, self.seconds, self.pictures_seen = 0, 0.0, 0
         self.losses: dict[str, float] = {}
 
+    def _fresh_optimizer(self) -> torch.optim.Adam:
+        groups = [{"params": list(m.parameters())} for m in (self.stylizer, self.table)]
+        return torch.optim.Adam(groups)
+
     def stages(self) -> Iterator[tuple[Stage, Crops, list[Judge]]]:
         """The stages that are not finished yet, each with its crops and its judges."""
         while self.step < self.config.steps:
-            stage, _ = self.config.stage_at(self.step)
+            stage, place = self.config.stage_at(self.step)
+            if place == 0:  # moments of other losses would throw the first steps far off
+                self.optimizer = self._fresh_optimizer()
             crops = Crops(self.photos, stage.crop, stage.batch, self.config.seed)
             yield stage, crops, [self._judge(name) for name in stage.backbones]
 
@@ -126,7 +132,7 @@ class Trainer:
         # Half strength is asked for half as much style, so that the way to the identity is even.
         loss = (
             parts["content"]
-            + style_weight * strength * parts["style"]
+            + style_weight * strength * parts["style"] * _calm(parts["style"])
             + stage.variation_weight * parts["variation"]
             + stage.range_weight * parts["range"]
             + stage.shift_weight * parts["shift"]
@@ -157,12 +163,13 @@ class Trainer:
     def _draw_styles(self, stage: Stage) -> tuple[Tensor, Tensor]:
         """Which style and how much of it for each picture, decided by the step number alone."""
         rng = np.random.default_rng((self.config.seed, self.step, 1))
-        batch, styles = stage.batch, stage.styles or len(self.config.styles)
+        slugs = list(self.config.styles)
+        styles = np.array([slugs.index(slug) for slug in stage.styles or slugs])
         # Turn by turn, so that no style is left out for long; the start is random.
-        index = (np.arange(batch) + rng.integers(styles)) % styles
-        part = rng.random(batch) < self.config.part_strength
-        strength = np.where(part, rng.random(batch), 1.0)
-        return torch.from_numpy(index), torch.from_numpy(strength).float()
+        turn = (np.arange(stage.batch) + rng.integers(len(styles))) % len(styles)
+        part = rng.random(stage.batch) < self.config.part_strength
+        strength = np.where(part, rng.random(stage.batch), 1.0)
+        return torch.from_numpy(styles[turn]), torch.from_numpy(strength).float()
 
     def checkpoint(self) -> dict[str, Any]:
         """Everything needed to resume or to explain, as plain values and tensors."""
@@ -195,6 +202,11 @@ class Trainer:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.step, self.seconds = saved["step"], saved["seconds"]
         self.pictures_seen, self.losses = saved["pictures_seen"], saved["losses"]
+
+
+def _calm(error: Tensor) -> Tensor:
+    """Lets a far style pull no harder than a near one, or it tears the others along."""
+    return (FAR / error.detach()).clamp(max=1.0)
 
 
 def rate_share(stage: Stage, step: int) -> float:
