@@ -73,12 +73,17 @@ def decode(content: bytes, longest: int, bounds: Bounds) -> Planes:
     picture = _plain(opened)
     if picture.size != target:
         picture = picture.resize(target, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
-    picture = _over_white(_srgb(picture, profile), alpha)
+    picture, alpha = colours(picture, profile)
     if turn in TURNS:
         picture = picture.transpose(TURNS[turn])
         alpha = alpha and alpha.transpose(TURNS[turn])
     return picture, alpha
+
+
+def colours(picture: Image.Image, profile: object) -> Planes:
+    """RGB as the profile means it, over white, of what `_plain` answered; and the alpha of that."""
+    alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
+    return _over_white(_srgb(picture, profile), alpha), alpha
 
 
 def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:

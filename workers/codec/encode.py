@@ -6,16 +6,11 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from app.domain.parameters import Output, OutputFormat
-
-
-def _srgb_profile() -> bytes:
-    """588 bytes, without the time of day: equal pictures are to be equal bytes."""
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return profile[:24] + bytes(12) + profile[36:]
+from workers.codec.tags import FULL_CHROMA, SRGB_PROFILE
 
 
 def _srgb_chunk() -> PngInfo:
@@ -25,10 +20,8 @@ def _srgb_chunk() -> PngInfo:
     return chunks
 
 
-SRGB_PROFILE: Final = _srgb_profile()
 SRGB_CHUNK: Final = _srgb_chunk()
 SMALL: Final = 2**16  #: bytes of pixels; they are encoded before such a file is made
-FULL_CHROMA: Final = 90  #: JPEG quality from which colours keep every pixel
 
 
 def encode(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, output: Output) -> bytes:

@@ -1,0 +1,211 @@
+"""
+The child program for large pictures: from a file to raw pixels and back, a few rows at a time.
+
+Run once for each picture, `python -m workers.codec.press decode|encode …`; its parent is `strips`.
+libvips reads and writes the files as streams, which Pillow cannot; what colours mean is decided by
+the same code as for small pictures. No numpy here: the limits are tight.
+"""
+
+import os
+import resource
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil
+from typing import Any, Final
+
+import pyvips
+from PIL import Image, ImageChops
+from PIL.ImageFile import ImageFile
+
+from app.errors import ImageTooLarge, InvalidImage
+from app.images import HEADER_BYTES, open_picture, orientation
+from workers.codec.decoder import Allowance, Planes, colours, fitted
+from workers.codec.tags import FULL_CHROMA, SRGB_PROFILE
+from workers.codec.wire import MESSAGE, REPLY, Answer
+
+STRIP: Final = 2**20  #: pixels that are in memory at once
+SHARE: Final = 2**24  #: pixels for which a picture gets the CPU seconds of a small one
+BANDS: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+DPI: Final = 72 / 25.4  #: per millimetre; libvips would write down 25 dpi
+LOADERS: Final = ("Jpeg", "Png", "Webp", "Ppm")
+
+
+def decode(content: int, scratch: int, longest: int, allowance: Allowance) -> bytes:
+    """
+    Write the planes of a picture: RGB at 0 and alpha behind it, as stored, sRGB, over white.
+
+    Answers with a reply and the orientation in which to read them.
+    """
+    head = os.pread(content, HEADER_BYTES, 0)
+    if head.startswith(b"RIFF"):  # WebP keeps its metadata at the end
+        head = os.pread(content, os.fstat(content).st_size, 0)
+    opened = open_picture(head, allowance)
+    _renew(allowance.seconds * ceil(opened.size[0] * opened.size[1] / SHARE))
+    width, height = target = fitted(opened.size, longest)
+    offsets, opaque = [0, 3 * width * height], True
+    for picture, alpha in _strips(opened, _loaded(content, opened, target)):
+        offsets[0] += _write(scratch, picture.tobytes(), offsets[0])
+        if alpha is not None:
+            plane = alpha.tobytes()
+            opaque = opaque and plane.count(255) == len(plane)
+            offsets[1] += _write(scratch, plane, offsets[1])
+    planes = 3 if opaque else 4
+    return REPLY.pack(Answer.PIXELS, width, height, planes) + bytes([orientation(opened)])
+
+
+def encode(scratch: int, out: int, format: str, quality: int, *shape: int) -> bytes:
+    """Write the file of the planes in `scratch`; `shape` is width, height, 3 or 4 with alpha."""
+    width, height, planes = shape
+    image = _stream(scratch, 0, "P6", width, height)
+    if planes == 4:
+        image = image.bandjoin(_stream(scratch, 3 * width * height, "P5", width, height))
+    image = image.copy(interpretation="srgb", xres=DPI, yres=DPI)
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", SRGB_PROFILE)
+    target = pyvips.Target.new_to_descriptor(out)
+    match format:
+        case "jpeg":
+            chroma = "off" if quality >= FULL_CHROMA else "on"
+            image.jpegsave_target(target, Q=quality, subsample_mode=chroma, keep="icc")
+        case "png":
+            image.pngsave_target(target, compression=1, filter="all", keep="none")
+        case _:
+            image.webpsave_target(target, Q=quality, effort=2, keep="icc")
+    return REPLY.pack(Answer.PIXELS, width, height, planes)
+
+
+def _loaded(content: int, opened: ImageFile, target: tuple[int, int]) -> Any:
+    """The picture as a stream of 8-bit rows, shrunk to `target`."""
+    source = pyvips.Source.new_from_descriptor(content)
+    options: dict[str, Any] = {"access": "sequential", "fail_on": "truncated"}
+    format = str(opened.format).lower()
+    if format in ("jpeg", "mpo"):
+        image = pyvips.Image.jpegload_source(source, shrink=_shrink(opened.size, target), **options)
+    elif format == "png":
+        image = pyvips.Image.pngload_source(source, **options)
+    else:
+        image = pyvips.Image.webpload_source(source, **options)
+    if image.format == "ushort":
+        image = (image >> 8).cast("uchar").copy(interpretation="srgb")  # the upper byte
+    return _resized(image, target)
+
+
+def _shrink(size: tuple[int, int], target: tuple[int, int]) -> int:
+    """The DCT can leave out detail for free; twice the target keeps what LANCZOS needs."""
+    room = min(size[0] // (2 * target[0]), size[1] // (2 * target[1]))
+    return max(factor for factor in (1, 2, 4, 8) if factor <= max(1, room))
+
+
+def _resized(image: Any, target: tuple[int, int]) -> Any:
+    if (image.width, image.height) == target:
+        return image
+    scale, vscale = target[0] / image.width, target[1] / image.height
+    if image.bands not in (2, 4) or image.interpretation == "cmyk":
+        return image.resize(scale, vscale=vscale, kernel="lanczos3")
+    image = image.premultiply().resize(scale, vscale=vscale, kernel="lanczos3").unpremultiply()
+    return image.rint().cast("uchar")
+
+
+def _strips(opened: ImageFile, image: Any) -> Iterator[Planes]:
+    """What the small decoder makes of a picture, from top to bottom."""
+    mode = "CMYK" if image.interpretation == "cmyk" else BANDS[image.bands]
+    inverted = mode == "CMYK" and "adobe" not in opened.info  # Pillow counts all as Adobe's
+    profile = opened.info.get("icc_profile")
+    region, rows = pyvips.Region.new(image), max(8, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        size = image.width, min(rows, image.height - top)
+        strip = Image.frombuffer(mode, size, region.fetch(0, top, *size), "raw", mode, 0, 1)
+        if mode == "LA":
+            strip = strip.convert("RGBA")
+        yield colours(ImageChops.invert(strip) if inverted else strip, profile)
+
+
+def _stream(file: int, offset: int, magic: str, width: int, height: int) -> Any:
+    """A plane as a PPM or PGM that is read like a pipe: libvips would map a file whole."""
+    head = f"{magic}\n{width} {height}\n255\n".encode()
+    end = len(head) + (3 if magic == "P6" else 1) * width * height
+    place = 0
+
+    def read(amount: int) -> bytes:
+        nonlocal place
+        if place < len(head):
+            block = head[place : place + amount]
+        else:
+            block = os.pread(file, min(amount, end - place), offset + place - len(head))
+        place += len(block)
+        return block
+
+    source = pyvips.SourceCustom()
+    source.on_read(read)
+    return pyvips.Image.ppmload_source(source, access="sequential")
+
+
+def _write(scratch: int, block: bytes, offset: int) -> int:
+    view = memoryview(block)
+    while view:
+        amount = os.pwrite(scratch, view, offset)
+        view, offset = view[amount:], offset + amount
+    return len(block)
+
+
+def _confine(allowance: Allowance) -> None:
+    """What this program never needs is out of its reach, whatever a picture makes of it."""
+    pyvips.block_untrusted_set(True)
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for name in LOADERS:
+        pyvips.operation_block_set(f"VipsForeignLoad{name}", False)
+    pyvips.cache_set_max(0)
+    largest = 4 * allowance.content_pixels + 2**26
+    for limit, amount in (
+        (resource.RLIMIT_AS, allowance.bytes),
+        (resource.RLIMIT_FSIZE, largest),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 16),
+    ):
+        resource.setrlimit(limit, (amount, amount))
+
+
+def _renew(seconds: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
+
+
+def answered(work: Callable[[], bytes]) -> bytes:
+    """What `work` answers, or what it is refused with."""
+    try:
+        return work()
+    except MemoryError:
+        return REPLY.pack(Answer.STARVED, 0, 0, 0)
+    except ImageTooLarge as error:
+        return _refusal(Answer.TOO_LARGE, str(error))
+    except InvalidImage as error:
+        return _refusal(Answer.INVALID, str(error))
+    except Exception as error:
+        return _refusal(Answer.INVALID, f"the picture is broken: {error}")
+
+
+def _refusal(answer: Answer, text: str) -> bytes:
+    return REPLY.pack(answer, 0, 0, 0) + text.encode(errors="replace")[: MESSAGE - REPLY.size]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """
+    `decode` or `encode`, five limits, then what is asked.
+
+    `decode … CONTENT SCRATCH LONGEST`, `encode … SCRATCH OUT FORMAT QUALITY WIDTH HEIGHT PLANES`.
+    """
+    task, *rest = arguments
+    allowance = Allowance(*map(int, rest[:5]))
+    first, second, *asked = rest[5:]
+    files = int(first), int(second)
+    warnings.simplefilter("ignore")  # Pillow's opinions; our own limits are stricter
+    _confine(allowance)
+    if task == "decode":
+        answer = answered(lambda: decode(*files, int(asked[0]), allowance))
+    else:
+        answer = answered(lambda: encode(*files, asked[0], *map(int, asked[1:])))
+    os.write(sys.stdout.fileno(), answer)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
