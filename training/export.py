@@ -1,7 +1,6 @@
 """From a checkpoint to what ships: one ONNX file, its card, and one card per style."""
 
 import argparse
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,7 +128,7 @@ def _distance(one: np.ndarray[Any, Any], two: np.ndarray[Any, Any]) -> np.ndarra
     return apart
 
 
-def export(checkpoint: Path, styles: Path, catalog: Path, evaluation: dict[str, Any]) -> Path:
+def export(checkpoint: Path, styles: Path, catalog: Path) -> Path:
     """Write the stylizer's folder and the style cards; returns the folder."""
     saved = checkpoints.read(checkpoint)
     config, stylizer, table = checkpoints.load(checkpoint)
@@ -150,7 +149,6 @@ def export(checkpoint: Path, styles: Path, catalog: Path, evaluation: dict[str, 
         "min_side": MIN_SIDE,
         "opset": OPSET,
         "parity": {**measured, "sizes": SIZES, "unit": "1/255"},
-        "evaluation": evaluation,
         "training": training_record(saved, config, _commit()),
     }
     (folder / "model.onnx").write_bytes(model)
@@ -181,13 +179,11 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--styles", type=Path, required=True, help="folder of style pictures")
     parser.add_argument("--catalog", type=Path, default=Path("catalog"))
-    parser.add_argument("--evaluation", type=Path, help="what training.evaluate printed")
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    evaluation = json.loads(chosen.evaluation.read_text()) if chosen.evaluation else {}
     try:
-        print(export(chosen.checkpoint, chosen.styles, chosen.catalog, evaluation))
+        print(export(chosen.checkpoint, chosen.styles, chosen.catalog))
     except (OSError, RuntimeError) as error:
         sys.exit(f"error: {error}")
 

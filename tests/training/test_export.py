@@ -113,7 +113,7 @@ def test_export_writes_a_catalog_that_agrees_with_itself(
     trainer = Trainer(config, folders, "cpu", bf16=False)
     save(tmp_path / "checkpoint.pt", trainer.checkpoint())
     trainer.config = config
-    folder = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog", {})
+    folder = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog")
 
     card = json.loads((folder / "model.json").read_text())
     model = (folder / "model.onnx").read_bytes()
@@ -138,7 +138,7 @@ def test_exporting_again_changes_no_byte(config: Config, folders: Folders, tmp_p
     save(tmp_path / "checkpoint.pt", Trainer(config, folders, "cpu", bf16=False).checkpoint())
     seen = []
     for _ in range(2):
-        export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog", {})
+        export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog")
         files = [path for path in (tmp_path / "catalog").rglob("*") if path.is_file()]
         seen.append({path.name: path.read_bytes() for path in files})
     assert seen[0] == seen[1]

@@ -45,7 +45,7 @@ def test_training_goes_on_from_a_shipped_stylizer(
 ) -> None:
     first = Trainer(config, folders, "cpu", bf16=False)
     train(first, tmp_path, every=10)
-    shipped = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog", {})
+    shipped = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog")
 
     more = replace(config, styles={**config.styles, "udnie": "one.png"})
     second = Trainer(more, folders, "cpu", bf16=False)
@@ -62,7 +62,7 @@ def test_a_stylizer_of_another_shape_is_refused(
     config: Config, folders: Folders, tmp_path: Path
 ) -> None:
     train(Trainer(config, folders, "cpu", bf16=False), tmp_path, every=10)
-    shipped = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog", {})
+    shipped = export(tmp_path / "checkpoint.pt", folders.styles, tmp_path / "catalog")
     with pytest.raises(DataError, match="another shape"):
         read_stylizer(shipped, StylizerShape())
 
