@@ -21,6 +21,15 @@ _SPDX = get_spdx_licensing()
 Card = TypeVar("Card", bound=BaseModel)
 
 
+class Graph(BaseModel):
+    """Another file of a network, beside `model.onnx`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    file: Annotated[str, Field(pattern=r"^[a-z0-9-]+\.onnx$")]
+    digest: Digest
+
+
 class StylizerCard(BaseModel):
     """One network: `stylizers/<name>-<version>/model.json`, beside its `model.onnx`."""
 
@@ -31,6 +40,15 @@ class StylizerCard(BaseModel):
     digest: Digest
     embedding_size: Annotated[int, Field(gt=0)]
     min_side: int = 32
+    graphs: dict[str, Graph] = {}
+    receptive_field: Annotated[int, Field(gt=0)] | None = Field(
+        None, description="How far, in pixels, the network looks to each side."
+    )
+
+    @property
+    def draws_tiles(self) -> bool:
+        """Whether it can draw a picture in parts; else only what fits one call."""
+        return self.receptive_field is not None and {"statistics", "tiles"} <= self.graphs.keys()
 
     @property
     def id(self) -> str:
@@ -114,7 +132,14 @@ class Catalog:
 
     def model(self, name: str) -> Path:
         """Where that stylizer's ONNX file lies."""
-        return self.root / "stylizers" / self.stylizer(name).id / "model.onnx"
+        return self._folder(name) / "model.onnx"
+
+    def graph(self, name: str, graph: str) -> Path:
+        """Where another graph of that stylizer lies."""
+        return self._folder(name) / self.stylizer(name).graphs[graph].file
+
+    def _folder(self, name: str) -> Path:
+        return self.root / "stylizers" / self.stylizer(name).id
 
     def _check(self, style: StyleCard) -> None:
         for name, embedding in style.embeddings.items():

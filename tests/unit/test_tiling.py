@@ -11,7 +11,7 @@ sides = st.integers(32, 700)
 
 
 @settings(deadline=None, max_examples=60)
-@given(sides, sides, st.integers(64, 300), st.integers(0, 30))
+@given(sides, sides, st.integers(64, 300), st.integers(0, 28))
 def test_cores_cover_every_pixel_once(width: int, height: int, side: int, overlap: int) -> None:
     seen = np.zeros((height, width), np.uint8)
     for cut in cuts(width, height, side=side, overlap=overlap):
@@ -21,7 +21,7 @@ def test_cores_cover_every_pixel_once(width: int, height: int, side: int, overla
 
 
 @settings(deadline=None, max_examples=60)
-@given(sides, sides, st.integers(64, 300), st.integers(0, 30))
+@given(sides, sides, st.integers(64, 300), st.integers(0, 28))
 def test_a_core_keeps_its_distance_from_edges_that_are_not_the_pictures(
     width: int, height: int, side: int, overlap: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 from app.catalog import Catalog
 from app.settings import EngineSettings
-from workers.engines.base import Engine
+from workers.engines.base import Engine, Parts
 from workers.engines.null import NullEngine
 
 
@@ -19,7 +19,19 @@ def open_engine(settings: EngineSettings, catalog: Catalog) -> Engine:
     return OrtEngine(
         catalog.model(settings.stylizer),
         catalog.stylizer(settings.stylizer).digest,
+        parts=_parts(catalog, settings.stylizer),
         provider=settings.provider,
         device=settings.device,
         threads=settings.threads,
     )
+
+
+def _parts(catalog: Catalog, name: str) -> Parts | None:
+    card = catalog.stylizer(name)
+    if card.receptive_field is None or not card.draws_tiles:
+        return None
+    found = {
+        graph: (catalog.graph(name, graph), card.graphs[graph].digest)
+        for graph in ("statistics", "tiles")
+    }
+    return Parts(**found, reach=card.receptive_field)

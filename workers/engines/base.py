@@ -1,5 +1,7 @@
 """What the batcher needs from an engine, and nothing more."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -8,6 +10,16 @@ from numpy.typing import NDArray
 Pictures: TypeAlias = NDArray[np.uint8]  #: [N, H, W, 3], sRGB
 Embeddings: TypeAlias = NDArray[np.float32]  #: [N, K], one style per picture
 Strengths: TypeAlias = NDArray[np.float32]  #: [N], 0 leaves the picture as it is
+Affines: TypeAlias = NDArray[np.float32]  #: [N, M], what `measure` found, for `paint`
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a network needs beside its main graph to draw a picture in parts."""
+
+    statistics: tuple[Path, str]  #: a graph and its SHA-256
+    tiles: tuple[Path, str]
+    reach: int  #: pixels
 
 
 class Engine(Protocol):
@@ -42,6 +54,24 @@ class Engine(Protocol):
         out: Pictures | None = None,
     ) -> Pictures:
         """One picture per content picture, same order, same size; into `out` if it is given."""
+        ...
+
+    @property
+    def reach(self) -> int | None:
+        """How many pixels to each side a tile's edge is felt; None where tiles are not drawn."""
+        ...
+
+    def measure(self, content: Pictures, style: Embeddings, strength: Strengths) -> Affines:
+        """What every normalisation does to these pictures, from thumbnails: for their tiles."""
+        ...
+
+    def paint(self, content: Pictures, affine: Affines) -> Pictures:
+        """
+        Parts of pictures, each as its own `affine` says, whatever the others are.
+
+        What is `reach` pixels from an edge of a part is as if the whole picture had been drawn
+        with that affine, if the part begins at multiples of four.
+        """
         ...
 
     def warm_up(self) -> None:

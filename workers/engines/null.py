@@ -4,7 +4,7 @@ from time import sleep
 
 import numpy as np
 
-from workers.engines.base import Embeddings, Pictures, Strengths
+from workers.engines.base import Affines, Embeddings, Pictures, Strengths
 
 
 class NullEngine:
@@ -13,6 +13,7 @@ class NullEngine:
     name = "null"
     device = "cpu:0"
     stylizer_digest = None
+    reach = 0
 
     def __init__(self, device_ms: float = 0.0) -> None:
         self._seconds = device_ms / 1000
@@ -31,6 +32,13 @@ class NullEngine:
             return content.copy()
         np.copyto(out, content)
         return out
+
+    def measure(self, content: Pictures, style: Embeddings, strength: Strengths) -> Affines:
+        """Nothing to remember of a picture; one number, since a row of none is no row."""
+        return np.zeros((len(content), 1), np.float32)
+
+    def paint(self, content: Pictures, affine: Affines) -> Pictures:
+        return self.stylize(content, affine, affine[:, 0])
 
     def warm_up(self) -> None:
         """There is nothing to warm."""

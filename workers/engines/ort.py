@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 
 from app.errors import CatalogCorrupt, EngineUnavailable
-from workers.engines.base import Embeddings, Pictures, Strengths
+from workers.engines.base import Affines, Embeddings, Parts, Pictures, Strengths
 
 Provider: TypeAlias = Literal["cpu", "cuda", "tensorrt"]
 
@@ -18,17 +18,20 @@ NAMES: Final[dict[Provider, str]] = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-CONTRACT: Final = {
-    "content": "tensor(uint8)",
-    "style": "tensor(float)",
-    "strength": "tensor(float)",
-}
+CONTENT: Final = {"content": "tensor(uint8)"}
+CONTRACT: Final = CONTENT | {"style": "tensor(float)", "strength": "tensor(float)"}
+TILES: Final = CONTENT | {"affine": "tensor(float)"}
+STYLIZED: Final = {"stylized": "tensor(uint8)"}
+AFFINE: Final = {"affine": "tensor(float)"}
 WARM_UP: Final = (1, 64, 64, 3)
 
 
 class OrtEngine:
     """
-    Owns one session of one stylizer on one device.
+    Owns the sessions of one stylizer on one device, one for each of its graphs.
+
+    All are opened at the start, though few workers meet a large picture: the two for tiles take
+    90 ms and 6 MB, and a file that does not fit is better found then.
 
     ONNX Runtime quietly serves from the CPU when a provider cannot start. A GPU worker that
     does so is worse than one that does not boot: we ask for one provider and check the answer.
@@ -39,6 +42,7 @@ class OrtEngine:
         model: Path,
         digest: str,
         *,
+        parts: Parts | None = None,
         provider: Provider = "cpu",
         device: int = 0,
         threads: int = 0,
@@ -46,14 +50,28 @@ class OrtEngine:
         """
         Load `model` if its SHA-256 is `digest`; 0 `threads` means one per core we may use.
 
-        Raises `CatalogCorrupt` (not the file of the card) or `EngineUnavailable`.
+        Without `parts` it draws whole pictures only. Raises `CatalogCorrupt` (not the file of the
+        card) or `EngineUnavailable`.
         """
         self.name = f"onnxruntime-{provider}"
         self.device = f"{'cpu' if provider == 'cpu' else 'cuda'}:{device}"
         self.stylizer_digest: str | None = digest
-        content = _verified(model, digest)
-        self._session = _open(content, model, provider, device, threads)
-        self._embedding_size = _check_contract(self._session, model)
+        self.reach = None if parts is None else parts.reach
+
+        def opened(graph: Path, digest: str) -> ort.InferenceSession:
+            return _open(_verified(graph, digest), graph, provider, device, threads)
+
+        self._session = opened(model, digest)
+        self._embedding_size = _check_contract(self._session, model, CONTRACT, STYLIZED)
+        if parts is not None:
+            self._statistics, self._tiles = opened(*parts.statistics), opened(*parts.tiles)
+            _check_contract(self._statistics, parts.statistics[0], CONTRACT, AFFINE)
+            size = _check_contract(self._tiles, parts.tiles[0], TILES, STYLIZED)
+            found = self._statistics.get_outputs()[0].shape[1]
+            if found != size:
+                raise CatalogCorrupt(
+                    f"{parts.statistics[0]} finds {found} numbers, {parts.tiles[0]} takes {size}."
+                )
 
     def stylize(
         self,
@@ -73,6 +91,14 @@ class OrtEngine:
         self._session.run_with_iobinding(binding)
         return out
 
+    def measure(self, content: Pictures, style: Embeddings, strength: Strengths) -> Affines:
+        feeds = {"content": content, "style": style, "strength": strength}
+        return cast(Affines, self._statistics.run(["affine"], feeds, _giving_back(self.device))[0])
+
+    def paint(self, content: Pictures, affine: Affines) -> Pictures:
+        feeds = {"content": content, "affine": affine}
+        return cast(Pictures, self._tiles.run(["stylized"], feeds)[0])
+
     def warm_up(self) -> None:
         blank = np.zeros(WARM_UP, np.uint8)
         style = np.zeros((1, self._embedding_size), np.float32)
@@ -80,6 +106,8 @@ class OrtEngine:
 
     def close(self) -> None:
         del self._session
+        if self.reach is not None:
+            del self._statistics, self._tiles
 
 
 def _verified(model: Path, digest: str) -> bytes:
@@ -166,14 +194,23 @@ def _provider_options(provider: Provider, device: int) -> dict[str, Any]:
             return {"device_id": device, "trt_fp16_enable": False}
 
 
-def _check_contract(session: ort.InferenceSession, model: Path) -> int:
-    """The size of the style embedding, if the graph is one of ours."""
+def _giving_back(device: str) -> ort.RunOptions:
+    """For a graph that runs once a picture: what it used is not kept for the next."""
+    options = ort.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", device)
+    return options
+
+
+def _check_contract(
+    session: ort.InferenceSession, model: Path, takes: dict[str, str], gives: dict[str, str]
+) -> int:
+    """The size of what describes a style to this graph, if it is one of ours."""
     inputs = {each.name: each for each in session.get_inputs()}
     outputs = {each.name: each.type for each in session.get_outputs()}
     types = {name: each.type for name, each in inputs.items()}
-    if types != CONTRACT or outputs != {"stylized": "tensor(uint8)"}:
+    if types != takes or outputs != gives:
         raise CatalogCorrupt(f"{model} takes {types} and gives {outputs}; a stylizer does not.")
-    size = inputs["style"].shape[1]
+    size = inputs["style" if "style" in takes else "affine"].shape[1]
     if not isinstance(size, int):
         raise CatalogCorrupt(f"{model} does not say how long a style is.")
     return size
