@@ -61,9 +61,18 @@ def show(results: list[Result]) -> None:
     Console().print(table)
 
 
+def _name(text: str) -> str:
+    """Not `choices`: before Python 3.12 they refuse that nothing is named."""
+    if text not in BENCHMARKS:
+        raise argparse.ArgumentTypeError(f"no {text!r}, only {', '.join(BENCHMARKS)}")
+    return text
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=BENCHMARKS, help="all unless named")
+    parser.add_argument(
+        "names", nargs="*", type=_name, metavar="NAME", help=f"{', '.join(BENCHMARKS)}; or all"
+    )
     parser.add_argument("--json", type=Path, help="also write everything that was measured there")
     parser.add_argument(
         "--data", type=Path, default=Path("var/bench"), help="where the systems live meanwhile"
