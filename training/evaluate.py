@@ -29,7 +29,6 @@ from training.losses import Backbone, content_loss, gram_matrix, relative_error
 
 STYLE_LAYERS = 4  # relu1_1 to relu4_1, the yardstick that published networks were measured with
 JPEG_QUALITY = 90
-SHEET_SIDE = 256
 
 Picture: TypeAlias = NDArray[np.uint8]  # [H,W,3]
 Draw: TypeAlias = Callable[[Picture], Picture]
@@ -155,24 +154,6 @@ def evaluate(
     return found
 
 
-def save_sheet(path: Path, draws: dict[str, Draw], photos: Path, limit: int) -> None:
-    """One row per photograph: as it is, then every style."""
-    pictures = [read_picture(photo, 384) for photo in list_pictures(photos)[:limit]]
-    rows = []
-    for picture in (each.permute(1, 2, 0).numpy() for each in pictures):
-        drawn = [picture, *(draw(picture) for draw in draws.values())]
-        rows.append(np.concatenate([_square(each) for each in drawn], axis=1))
-    Image.fromarray(np.concatenate(rows)).save(path, quality=85)
-
-
-def _square(picture: Picture) -> Picture:
-    height, width, _ = picture.shape
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    cut = Image.fromarray(picture[top : top + side, left : left + side])
-    return np.array(cut.resize((SHEET_SIDE, SHEET_SIDE), Image.Resampling.LANCZOS))
-
-
 def store(catalog: Path, stylizer: str, evaluation: dict[str, Any]) -> None:
     """Write the numbers into the stylizer's card, and each style's own into the style's card."""
     path = catalog / "stylizers" / stylizer / "model.json"
@@ -193,8 +174,6 @@ def main() -> None:
     slugs = chosen.only or [slug for slug in rows if slug != IDENTITY]
     session = open_model(model, chosen.threads)
     draws = {slug: draw_with(session, rows[slug]) for slug in slugs}
-    if chosen.sheet:
-        save_sheet(chosen.sheet, draws, chosen.photos, chosen.limit)
     styles = {slug: chosen.styles / _style_file(chosen.catalog, slug) for slug in slugs}
     judge, known = Backbone.load(chosen.backbone), read_sources()["backbones"]
     evaluation = {
@@ -221,7 +200,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sides", type=int, nargs="+", default=[384, 512], help="short sides")
     parser.add_argument("--limit", type=int, default=24, help="photographs at most")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet there")
     parser.add_argument("--store", action="store_true", help="write the numbers into the cards")
     return parser
 

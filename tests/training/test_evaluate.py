@@ -24,11 +24,11 @@ from training.evaluate import (
     grams_of,
     look,
     open_model,
-    save_sheet,
     score,
     store,
 )
 from training.export import export
+from training.gallery import page
 from training.losses import Backbone
 from training.train import Folders, Trainer
 
@@ -82,7 +82,6 @@ def test_the_numbers_of_a_shipped_stylizer_end_in_its_cards(
     draws: dict[str, Draw] = {"scream": draw_with(session, row)}
     styles = {"scream": folders.styles / "two.png"}
     found = evaluate(draws, folders.photos, styles, judge, side=48, limit=2)
-    save_sheet(tmp_path / "sheet.jpg", draws, folders.photos, limit=2)
     store(catalog, folder.name, {"photographs": 2, "sides": {"48": found}})
 
     card = json.loads((catalog / "styles" / "scream.json").read_text())
@@ -91,4 +90,13 @@ def test_the_numbers_of_a_shipped_stylizer_end_in_its_cards(
     export(tmp_path / "checkpoint.pt", folders.styles, catalog)
     again = json.loads((catalog / "styles" / "scream.json").read_text())
     assert again["baselines"] == card["baselines"]
-    assert (tmp_path / "sheet.jpg").stat().st_size > 0
+
+
+def test_a_page_of_the_gallery_holds_the_photograph_and_every_style(folders: Folders) -> None:
+    photo = folders.photos / "0.png"
+    whole = page(photo, {"plain": lambda picture: picture, "dark": np.zeros_like})
+    first, second, third = (
+        np.array(whole.crop((place * 262 + 3, 3, place * 262 + 259, 259))) for place in range(3)
+    )
+    assert np.array_equal(first, second)
+    assert third.max() == 0
