@@ -1,7 +1,8 @@
 """Where content images come from: a request's body, an upload, or an address we fetch later."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final, Protocol
@@ -14,8 +15,9 @@ from app.addresses import check_url
 from app.db import intake
 from app.db.intake import NewAsset
 from app.db.models import AssetKind
-from app.domain.requests import Input
-from app.errors import ClientError, InvalidImage, NotFound, UnknownUpload
+from app.domain.parameters import Mask
+from app.domain.requests import Input, MaskRequest
+from app.errors import ClientError, ImpastoError, InvalidImage, NotFound, UnknownUpload
 from app.images import inspect
 from app.settings import LimitSettings
 from app.storage import Storage, asset_key
@@ -57,8 +59,17 @@ def look_at(content: bytes, *, tenant_id: UUID, limits: LimitSettings) -> NewAss
     )
 
 
+@contextmanager
+def naming_the_mask() -> Iterator[None]:
+    """Of two pictures in one request, say which one is refused."""
+    try:
+        yield
+    except ImpastoError as error:
+        raise type(error)(f"mask: {error}", **error.extensions) from error
+
+
 class Sources:
-    """The inputs of one request, with their uploads looked up together."""
+    """The inputs and masks of one request, with their uploads looked up together."""
 
     def __init__(
         self,
@@ -69,10 +80,12 @@ class Sources:
         tenant_id: UUID,
         limits: LimitSettings,
         allow_private: bool,
+        masks: Iterable[MaskRequest | None] = (),
     ) -> None:
         self._storage, self._tenant_id = storage, tenant_id
         self._limits, self._allow_private = limits, allow_private
         ids = {given.upload_id for given in inputs if given.upload_id is not None}
+        ids |= {mask.upload_id for mask in masks if mask is not None}
         uploads = intake.uploads(session, tenant_id, ids) if ids else []
         self._pictures: dict[UUID, Picture | ClientError] = {
             row.id: row for row in uploads if row.digest
@@ -88,12 +101,23 @@ class Sources:
         if given.upload_id is None:
             check_url(given.url or "", allow_private=self._allow_private)
             return Source(name_of(given))
-        picture = self._pictures.get(given.upload_id)
+        return Source(name_of(given), self._uploaded(given.upload_id))
+
+    def mask(self, wanted: MaskRequest | None) -> Mask | None:
+        """The mask behind a wish for one. Raises what `find` does, naming the mask."""
+        if wanted is None:
+            return None
+        with naming_the_mask():
+            picture = self._uploaded(wanted.upload_id)
+        return Mask(digest=picture.digest, feather=wanted.feather)
+
+    def _uploaded(self, upload_id: UUID) -> Picture:
+        picture = self._pictures.get(upload_id)
         if picture is None:
-            raise UnknownUpload(f"There is no upload {given.upload_id}, or it has expired.")
+            raise UnknownUpload(f"There is no upload {upload_id}, or it has expired.")
         if isinstance(picture, ClientError):
             raise picture
-        return Source(name_of(given), picture)
+        return picture
 
     def _arrive(self, session: Session, uploads: list[Row[Any]]) -> None:
         """Bytes that went straight to the store are looked at before they are used."""

@@ -11,17 +11,24 @@ from sqlalchemy.orm import Session
 
 from app.addresses import check_url
 from app.db import Sessions, intake, jobs, ledger, styles
-from app.db.intake import NewJob
+from app.db.intake import NewAsset, NewJob
 from app.db.models import Campaign, StyleVersion
+from app.db.styles import Look
 from app.domain.events import CAMPAIGN_DEFAULT, JOB_DEFAULT, EventType
 from app.domain.ids import new_id, new_ids
 from app.domain.job import Lane
-from app.domain.parameters import Parameters, render_key
-from app.domain.requests import CampaignRequest, Input, JobOptions, WebhookRequest
+from app.domain.parameters import Mask, Parameters, render_key
+from app.domain.requests import (
+    CampaignRequest,
+    Input,
+    JobOptions,
+    MaskRequest,
+    WebhookRequest,
+)
 from app.errors import ClientError, ImageTooLarge, InvalidImage, InvalidRequest, SourceForbidden
 from app.queue import Tickets
 from app.settings import LimitSettings, Settings
-from app.sources import Source, Sources, look_at, name_of
+from app.sources import Source, Sources, look_at, name_of, naming_the_mask
 from app.storage import Blob, Storage, asset_key
 
 MAX_TICKETS = 4  #: claims woken by one campaign; each that finds more wakes another at once
@@ -37,8 +44,14 @@ class Desk:
     tickets: Tickets
     stylizer: str  #: digest of the network this fleet runs
 
-    def sources(self, session: Session, tenant_id: UUID, inputs: Iterable[Input]) -> Sources:
-        """The inputs of one request."""
+    def sources(
+        self,
+        session: Session,
+        tenant_id: UUID,
+        inputs: Iterable[Input],
+        masks: Iterable[MaskRequest | None],
+    ) -> Sources:
+        """The inputs of one request, and its masks."""
         return Sources(
             session,
             self.storage,
@@ -46,23 +59,55 @@ class Desk:
             tenant_id=tenant_id,
             limits=self.settings.limits,
             allow_private=self.settings.allow_private_sources,
+            masks=masks,
         )
 
 
-def accept_picture(desk: Desk, tenant_id: UUID, options: JobOptions, content: bytes) -> UUID:
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask that came with the request itself."""
+
+    content: bytes
+    feather: float
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A picture whose bytes came with the request, looked at but not stored."""
+
+    asset: NewAsset
+    content: bytes
+
+    @property
+    def blob(self) -> Blob:
+        key = asset_key(self.asset.tenant_id, self.asset.digest)
+        return Blob(key, self.content, self.asset.media_type)
+
+
+def accept_picture(
+    desk: Desk,
+    tenant_id: UUID,
+    options: JobOptions,
+    content: bytes,
+    mask: MaskFile | None = None,
+) -> UUID:
     """
-    Store a picture and queue it, in one transaction.
+    Store a picture and queue it, in one transaction; its mask likewise.
 
     Raises `InvalidImage`, `ImageTooLarge`, `UnknownStyle` or `InvalidRequest`; nothing is
     stored or queued then.
     """
-    asset = look_at(content, tenant_id=tenant_id, limits=desk.settings.limits)
+    brought = [_brought(desk, tenant_id, content)]
+    pinned = None
+    if mask is not None:
+        with naming_the_mask():
+            brought.append(_brought(desk, tenant_id, mask.content))
+        pinned = Mask(digest=brought[1].asset.digest, feather=mask.feather)
     hook = _hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
-        job = _interactive(desk, session, options, Source("body", asset))
-        key = asset_key(tenant_id, asset.digest)
-        desk.storage.put(Blob(key, content, asset.media_type))
-        intake.add_assets(session, [asset])
+        job = _interactive(desk, session, options, Source("body", brought[0].asset), pinned)
+        desk.storage.put(*(one.blob for one in brought))
+        intake.add_assets(session, [one.asset for one in brought])
         _queue(desk, session, tenant_id, [job], hook)
     desk.tickets.work(job.lane)
     return job.id
@@ -76,8 +121,9 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
     """
     hook = _hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
-        source = desk.sources(session, tenant_id, [given]).find(given)
-        job = _interactive(desk, session, options, source)
+        sources = desk.sources(session, tenant_id, [given], [options.mask])
+        mask = sources.mask(options.mask)
+        job = _interactive(desk, session, options, sources.find(given), mask)
         _queue(desk, session, tenant_id, [job], hook)
     desk.tickets.work(job.lane)
     return job.id
@@ -88,24 +134,28 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     Queue every picture of a campaign under pinned style versions, in one transaction.
 
     A picture that cannot be used becomes a failed job and the others go on; what concerns them
-    all (an unknown style, an address we do not deliver to) refuses the whole.
+    all (an unknown style, the common mask, an address we do not deliver to) refuses the whole.
     """
     hook = _hook(desk, request.webhook, CAMPAIGN_DEFAULT)
-    names = {request.style, *(item.style for item in request.items if item.style)}
+    wishes = {request.style, *(item.style for item in request.items if item.style)}
+    inputs = [item.input for item in request.items]
+    masks = [request.mask, *(item.mask for item in request.items)]
     with desk.sessions.begin() as session:
-        versions = styles.resolve(session, names, stylizer=desk.stylizer)
+        looks = styles.resolve(session, wishes, stylizer=desk.stylizer)
+        sources = desk.sources(session, tenant_id, inputs, masks)
+        look, mask = looks[request.style], sources.mask(request.mask)
         campaign = Campaign(
             tenant_id=tenant_id,
             name=request.name,
-            style_version_id=versions[request.style].id,
-            parameters=request.parameters.model_dump(mode="json"),
+            style_version_id=look.version.id,
+            parameters=_pinned(request.parameters, look, mask).model_dump(mode="json"),
             metadata_=request.metadata,
             webhook=hook,
             total=len(request.items),
         )
         session.add(campaign)
         session.flush()
-        planned, refused = _plan_items(desk, session, tenant_id, request, versions)
+        planned, refused = _plan_items(desk, request, looks, sources, mask)
         _queue(desk, session, tenant_id, planned, hook, campaign_id=campaign.id)
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
@@ -132,45 +182,50 @@ def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, hei
     return pixels
 
 
-def _interactive(desk: Desk, session: Session, options: JobOptions, source: Source) -> NewJob:
-    version = styles.resolve(session, [options.style], stylizer=desk.stylizer)[options.style]
-    return _plan(
-        desk,
-        Lane.INTERACTIVE,
-        version,
-        options.parameters,
-        source,
-        id=new_id(),
-        metadata=options.metadata,
-    )
+def _brought(desk: Desk, tenant_id: UUID, content: bytes) -> Brought:
+    asset = look_at(content, tenant_id=tenant_id, limits=desk.settings.limits)
+    return Brought(asset, content)
+
+
+def _pinned(parameters: Parameters, look: Look, mask: Mask | None) -> Parameters:
+    return parameters.model_copy(update={"mix": look.mix, "mask": mask})
+
+
+def _interactive(
+    desk: Desk, session: Session, options: JobOptions, source: Source, mask: Mask | None
+) -> NewJob:
+    look = styles.resolve(session, [options.style], stylizer=desk.stylizer)[options.style]
+    parameters = _pinned(options.parameters, look, mask)
+    about: dict[str, Any] = {"id": new_id(), "metadata": options.metadata}
+    return _plan(desk, Lane.INTERACTIVE, look.version, parameters, source, **about)
 
 
 def _plan_items(
     desk: Desk,
-    session: Session,
-    tenant_id: UUID,
     request: CampaignRequest,
-    versions: dict[str, StyleVersion],
+    looks: dict[str, Look],
+    sources: Sources,
+    mask: Mask | None,
 ) -> tuple[list[NewJob], dict[tuple[str, str], list[UUID]]]:
     """A job for every item, and the ids of those that cannot be done, by code and reason."""
-    sources = desk.sources(session, tenant_id, [item.input for item in request.items])
     planned: list[NewJob] = []
     refused: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
     for job_id, item in zip(new_ids(len(request.items)), request.items, strict=True):
-        version = versions[item.style or request.style]
-        parameters = request.parameters_of(item)
+        look = looks[item.style or request.style]
+        parameters = _pinned(request.parameters_of(item), look, mask)
         about: dict[str, Any] = {
             "id": job_id,
             "custom_id": item.custom_id,
             "metadata": item.metadata,
         }
         try:
+            its = _pinned(parameters, look, sources.mask(item.mask) or mask)
             source = sources.find(item.input)
-            job = _plan(desk, Lane.CAMPAIGN, version, parameters, source, **about)
+            job = _plan(desk, Lane.CAMPAIGN, look.version, its, source, **about)
         except ClientError as error:
             refused[error.code, str(error)].append(job_id)
             nothing = Source(name_of(item.input))
-            job = _plan(desk, Lane.CAMPAIGN, version, parameters, nothing, **about)
+            job = _plan(desk, Lane.CAMPAIGN, look.version, parameters, nothing, **about)
         planned.append(job)
     return planned, refused
 

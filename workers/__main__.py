@@ -3,12 +3,14 @@
 import json
 import sys
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.domain.parameters import Output, OutputFormat, Parameters
+from app.cli import controls
+from app.domain.parameters import SOFT, Mask, Output, OutputFormat, Parameters
 from app.errors import BadRequest, ImpastoError
 from app.settings import settings
 
@@ -54,19 +56,30 @@ def beat() -> None:
 @commands.command()
 def stylize(
     picture: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
-    style: Annotated[str, typer.Option(help="Such as great-wave.")],
+    style: controls.Style,
     out: Annotated[Path, typer.Option("--out", "-o", help="The suffix picks the format.")],
-    strength: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
-    size: Annotated[int | None, typer.Option(min=32, help="Longest side in pixels.")] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100)] = 90,
+    strength: controls.Strength = 1.0,
+    keep_colour: controls.KeepColour = 0.0,
+    variation: controls.Variation = None,
+    mask: controls.Mask = None,
+    mask_feather: controls.MaskFeather = SOFT,
+    deterministic: controls.Deterministic = False,
+    size: controls.Size = None,
+    quality: controls.Quality = 90,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Stylize one picture here and now, without any service."""
     from workers import local
 
-    output = Output(format=format_of(out), quality=quality, size=size)
-    parameters = Parameters(strength=strength, output=output)
-    made = local.stylize(settings(), picture, style, parameters, out)
+    parameters = Parameters(
+        strength=strength,
+        keep_colour=keep_colour,
+        variation=variation,
+        mask=mask and Mask(digest=sha256(mask.read_bytes()).hexdigest(), feather=mask_feather),
+        deterministic=deterministic,  # as every picture is that is drawn here: alone
+        output=Output(format=format_of(out), quality=quality, size=size),
+    )
+    made = local.stylize(settings(), picture, style, parameters, out, mask)
     if as_json:
         typer.echo(json.dumps(asdict(made)))
     else:

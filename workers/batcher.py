@@ -17,7 +17,8 @@ from workers.engines.base import Engine, Pictures
 
 Shape: TypeAlias = tuple[int, int]  #: height, width
 Waiting = TypeVar("Waiting")
-Lane: TypeAlias = dict[Shape, deque[tuple[int, Waiting]]]
+Kind: TypeAlias = tuple[Shape, int | None]  #: what may leave together; a number is one alone
+Lane: TypeAlias = dict[Kind, deque[tuple[int, Waiting]]]
 
 OVERTAKINGS: Final = 4  #: urgent batches in a row while others wait
 
@@ -47,9 +48,13 @@ class Batches(Generic[Waiting]):
     def __len__(self) -> int:
         return self._length
 
-    def add(self, waiting: Waiting, *, shape: Shape, urgent: bool = False) -> None:
+    def add(
+        self, waiting: Waiting, *, shape: Shape, urgent: bool = False, alone: bool = False
+    ) -> None:
+        """Queue a picture; one that wants to be `alone` leaves in a batch of its own."""
         lane = self._urgent if urgent else self._patient
-        lane.setdefault(shape, deque()).append((self._arrived, waiting))
+        kind = shape, self._arrived if alone else None
+        lane.setdefault(kind, deque()).append((self._arrived, waiting))
         self._arrived += 1
         self._length += 1
 
@@ -58,11 +63,11 @@ class Batches(Generic[Waiting]):
         lane = self._next_lane()
         if not lane:
             return []
-        shape = min(lane, key=lambda shape: lane[shape][0][0])
-        line = lane[shape]
-        batch = [line.popleft()[1] for _ in range(min(len(line), self._room(shape)))]
+        kind = min(lane, key=lambda kind: lane[kind][0][0])
+        line = lane[kind]
+        batch = [line.popleft()[1] for _ in range(min(len(line), self._room(kind[0])))]
         if not line:
-            del lane[shape]
+            del lane[kind]
         self._length -= len(batch)
         return batch
 
@@ -87,6 +92,7 @@ class Item:
     style: NDArray[np.float32]  #: [K]
     strength: float  #: 0..1
     urgent: bool = False  #: somebody waits for this very picture
+    alone: bool = False  #: company changes the last bit of a float, and somebody minds
 
     @property
     def shape(self) -> Shape:
@@ -170,7 +176,7 @@ class Batcher:
         with self._filled:
             if not self._emptied.wait_for(self._accepts, timeout) or self._closed:
                 raise EngineBusy("the engine takes no more pictures for now")
-            self._batches.add(entry, shape=item.shape, urgent=item.urgent)
+            self._batches.add(entry, shape=item.shape, urgent=item.urgent, alone=item.alone)
             self._filled.notify()
         return entry.future
 

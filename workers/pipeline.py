@@ -6,16 +6,22 @@ from collections.abc import Callable
 from hashlib import sha256
 from time import monotonic, perf_counter
 
+import numpy as np
+from numpy.typing import NDArray
+
 from app.db import jobs
 from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.db.models import AssetKind
 from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
 from app.errors import EngineBusy, ImpastoError, InvalidImage
+from app.sources import naming_the_mask
 from app.storage import asset_key
 from workers.batcher import Item
+from workers.finish import SOFTENED, Shape, Veil, needs_content
 from workers.settlement import settle
 from workers.studio import Picture, Studio, Work
+from workers.variation import varied
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +67,8 @@ def _serve(
             lease=studio.worker_settings.lease_seconds,
             crashes=crashes,
         )
-        studio.stylebook.learn(session, {row.style_version_id for row in rows})
+        names = {name for row in rows for name in row.parameters.get("mix") or ()}
+        studio.stylebook.learn(session, {row.style_version_id for row in rows}, names)
     if len(rows) == limit or sum(row.pixels for row in rows) >= pixels:
         studio.tickets.work(lane)  # there may be more, and somebody may be idle
     group = [Work(row, Held(row.id, row.attempt)) for row in rows]
@@ -91,23 +98,47 @@ def _stage(studio: Studio, work: Work, step: Callable[[Studio, Work], None]) -> 
 def _prepare(studio: Studio, work: Work) -> None:
     """Fetch and decode; then the batcher has it."""
     start = perf_counter()
-    digest = work.row.content_digest
-    content = studio.storage.get(asset_key(work.row.tenant_id, digest))
-    if sha256(content).hexdigest() != digest:
-        raise InvalidImage("The stored picture no longer has the digest it was accepted under.")
+    parameters = work.parameters
+    content = _stored(studio, work, work.row.content_digest)
     fetched = perf_counter()
     studio.leases.stage(work.held, "decode")
-    decoded = studio.decode(content, work.parameters.output.size)
+    decoded = studio.decode(content, parameters.output.size)
     work.alpha = decoded.alpha
+    if needs_content(parameters):
+        veil = _veil(studio, work, decoded.pixels.shape[:2])
+        work.content, work.keep = decoded.pixels, veil and veil.whole
     work.timings |= {"fetch": fetched - start, "decode": perf_counter() - fetched}
     studio.leases.stage(work.held, "draw")
     item = Item(
         pixels=decoded.pixels,
-        style=studio.stylebook.embedding(work.row.style_version_id),
-        strength=work.parameters.strength,
+        style=_style(studio, work),
+        strength=parameters.strength,
         urgent=work.row.lane is not Lane.CAMPAIGN,
+        alone=parameters.deterministic,
     )
     work.drawing = studio.draw(item)
+
+
+def _style(studio: Studio, work: Work) -> NDArray[np.float32]:
+    embedding = studio.stylebook.embedding(work.row.style_version_id, work.parameters.mix)
+    return varied(embedding, work.parameters.variation)
+
+
+def _stored(studio: Studio, work: Work, digest: str) -> bytes:
+    content = studio.storage.get(asset_key(work.row.tenant_id, digest))
+    if sha256(content).hexdigest() != digest:
+        raise InvalidImage("The stored picture no longer has the digest it was accepted under.")
+    return content
+
+
+def _veil(studio: Studio, work: Work, shape: Shape) -> Veil | None:
+    """What is kept of a content picture of that shape."""
+    mask = work.parameters.mask
+    if mask is None:
+        return None
+    with naming_the_mask():
+        decoded = studio.decode(_stored(studio, work, mask.digest), min(max(shape), SOFTENED))
+    return Veil(decoded.pixels, shape, mask.feather)
 
 
 def _complete(studio: Studio, work: Work) -> None:
@@ -123,7 +154,7 @@ def _complete(studio: Studio, work: Work) -> None:
     ready = perf_counter()
     studio.leases.stage(work.held, "encode")
     output = work.parameters.output
-    content = studio.encode(drawn.pixels, work.alpha, output)
+    content = studio.encode(work.finished(drawn.pixels), work.alpha, output)
     height, width = drawn.pixels.shape[:2]
     asset = NewAsset(
         tenant_id=work.row.tenant_id,

@@ -19,6 +19,7 @@ from app.settings import RateCard, WorkerSettings
 from app.storage import Blob, Storage, asset_key
 from workers.batcher import Item, Stylized
 from workers.codec.child import Decoded
+from workers.finish import Pixels, finish
 from workers.gate import Gate
 from workers.leases import Leases
 from workers.pace import Pace
@@ -76,6 +77,8 @@ class Work:
     held: Held
     timings: dict[str, float] = field(default_factory=dict)
     alpha: Any = None
+    content: Any = None  #: the photograph's pixels, where the finish needs them
+    keep: Any = None  #: what its mask keeps of it
     drawing: "Future[Stylized] | None" = None
     picture: Picture | None = None
     error: ImpastoError | None = None
@@ -83,3 +86,8 @@ class Work:
     @cached_property
     def parameters(self) -> Parameters:
         return Parameters.model_validate(self.row.parameters)
+
+    def finished(self, drawn: Pixels) -> Pixels:
+        """The drawing with what was asked for beyond it; the photograph is let go."""
+        content, keep, self.content, self.keep = self.content, self.keep, None, None
+        return drawn if content is None else finish(drawn, content, keep, self.parameters)

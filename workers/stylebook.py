@@ -1,40 +1,65 @@
 """The style embeddings this worker has met, as rows of its engine's input."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.db.models import StyleVersion
+from app.domain.mix import Mix
 from app.errors import StylizerElsewhere
 
 
 class Stylebook:
     """
-    Embeddings by style version; versions never change, so one look at the database is enough.
+    Embeddings by style version, and by pinned name for mixes; versions never change, so one look
+    at the database is enough.
 
     `stylizer` is the digest of the network that will read them, None for any.
     """
 
     def __init__(self, stylizer: str | None) -> None:
         self._stylizer = stylizer
-        self._embeddings: dict[UUID, NDArray[np.float32] | None] = {}
+        self._owners: dict[UUID, str] = {}  # the stylizers of versions
+        self._names: dict[UUID, str] = {}
+        self._embeddings: dict[tuple[str, str], NDArray[np.float32]] = {}
+        self._met: set[str] = set()
 
-    def learn(self, session: Session, versions: set[UUID]) -> None:
-        """Read the versions not met before."""
-        new = versions - self._embeddings.keys()
-        if not new:
+    def learn(self, session: Session, versions: set[UUID], names: Iterable[str] = ()) -> None:
+        """Read the versions not met before, and those that mixes name as `slug@version`."""
+        new, unmet = versions - self._owners.keys(), set(names) - self._met
+        if not new and not unmet:
             return
-        for version in session.scalars(select(StyleVersion).where(StyleVersion.id.in_(new))):
-            ours = self._stylizer in (None, version.stylizer_digest)
+        for version in session.scalars(select(StyleVersion).where(_among(new, unmet))):
+            name = f"{version.slug}@{version.version}"
             numbers = np.frombuffer(version.embedding, "<f4")
-            self._embeddings[version.id] = numbers if ours else None
+            self._embeddings[version.stylizer_digest, name] = numbers
+            self._owners[version.id], self._names[version.id] = version.stylizer_digest, name
+        self._met |= unmet
 
-    def embedding(self, version: UUID) -> NDArray[np.float32]:
-        """float32 [K]. Raises `StylizerElsewhere` for another network's style."""
-        numbers = self._embeddings[version]
-        if numbers is None:
+    def embedding(self, version: UUID, mix: Mix | None = None) -> NDArray[np.float32]:
+        """
+        float32 [K] of a version, or of the weighted sum of a mix, all of that version's stylizer.
+
+        Raises `StylizerElsewhere` for another network's style.
+        """
+        owner = self._owners[version]
+        if self._stylizer not in (None, owner):
             raise StylizerElsewhere("This style belongs to a stylizer that runs elsewhere.")
-        return numbers
+        if not mix:
+            return self._embeddings[owner, self._names[version]]
+        return mixed([self._embeddings[owner, name] for name in mix], list(mix.values()))
+
+
+def mixed(embeddings: list[NDArray[np.float32]], shares: list[float]) -> NDArray[np.float32]:
+    """float32 [K], the mean weighted by shares; computed in float64."""
+    return np.average(np.stack(embeddings), axis=0, weights=shares).astype(np.float32)
+
+
+def _among(versions: set[UUID], names: set[str]) -> ColumnElement[bool]:
+    named = [(slug, int(number)) for slug, _, number in (name.partition("@") for name in names)]
+    pair = tuple_(StyleVersion.slug, StyleVersion.version)
+    return or_(StyleVersion.id.in_(versions), pair.in_(named))

@@ -28,10 +28,13 @@ from app.errors import (
     BadRequest,
     BodyTooLarge,
     IllegalTransition,
+    ImageTooLarge,
+    InvalidImage,
     InvalidRequest,
     NotFound,
     ServiceUnavailable,
     UnknownStyle,
+    UnknownUpload,
 )
 from app.submission import Desk, accept_campaign
 
@@ -46,7 +49,8 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
     response_model=schemas.Campaign,
     summary="Hand in up to 1,000 pictures at once",
     responses=documented(
-        BadRequest, BodyTooLarge, InvalidRequest, UnknownStyle, ServiceUnavailable
+        *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
+        *(UnknownStyle, UnknownUpload, ServiceUnavailable),
     ),
 )
 def create_campaign(

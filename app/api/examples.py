@@ -95,6 +95,15 @@ JOB_REQUESTS: Final[dict[str, Any]] = {
             "webhook": {"url": "https://shop.example/hooks", "events": ["job.succeeded"]},
         }
     },
+    "mix": {
+        "value": {
+            "style": "great-wave:0.6,starry-night:0.4",
+            "keep_colour": 0.5,
+            "variation": 7,
+            "mask": {"upload_id": ID, "feather": 0.02},
+            "input": {"upload_id": ID},
+        }
+    },
     "address": {
         "value": {"style": "great-wave@3", "input": {"url": "https://shop.example/4711.jpg"}}
     },

@@ -22,7 +22,7 @@ from app.api.deps import (
     preferred_wait,
 )
 from app.api.links import window
-from app.api.orders import FORM, read_order
+from app.api.orders import FORM, Order, read_order
 from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.replies import UNCACHED, not_modified, reply, unchanged
@@ -30,7 +30,6 @@ from app.api.shown import job_shown
 from app.bell import LOOK_AGAIN, Listener
 from app.db import events, jobs, reading
 from app.domain.job import JobStatus
-from app.domain.requests import Input, JobOptions
 from app.errors import (
     BadRequest,
     BodyTooLarge,
@@ -93,8 +92,8 @@ async def create_job(
 
     With `Prefer: wait=N` the answer waits for the end of the job.
     """
-    options, picture = await read_order(request)
-    job_id = await run_in_threadpool(_accept, desk, tenant_id, options, picture)
+    order = await read_order(request)
+    job_id = await run_in_threadpool(_accept, desk, tenant_id, order)
     return await _answer(desk, listener, tenant_id, job_id, prefer, pending=202)
 
 
@@ -156,10 +155,10 @@ def list_jobs(
     return answer(request, schemas.Page[schemas.Job], data, following)
 
 
-def _accept(desk: Desk, tenant_id: UUID, options: JobOptions, picture: bytes | Input) -> UUID:
-    if isinstance(picture, bytes):
-        return accept_picture(desk, tenant_id, options, picture)
-    return accept_input(desk, tenant_id, options, picture)
+def _accept(desk: Desk, tenant_id: UUID, order: Order) -> UUID:
+    if isinstance(order.picture, bytes):
+        return accept_picture(desk, tenant_id, order.options, order.picture, order.mask)
+    return accept_input(desk, tenant_id, order.options, order.picture)
 
 
 async def _answer(

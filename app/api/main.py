@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.middleware import Middleware
 
 import app
@@ -74,8 +75,11 @@ def _openapi(api: FastAPI) -> dict[str, Any]:
             description=api.description,
             routes=api.routes,
         )
-        shapes = [(JobRequest, "validation"), (problems.Problem, "serialization")]
-        _, schema = models_json_schema(shapes, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+        shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+            (JobRequest, "validation"),
+            (problems.Problem, "serialization"),
+        ]
+        _, schema = models_json_schema(shapes, ref_template="#/components/schemas/{model}")
         known = api.openapi_schema["components"]["schemas"]
         api.openapi_schema["components"]["schemas"] = {**schema["$defs"], **known}
     return api.openapi_schema

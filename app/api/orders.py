@@ -1,6 +1,7 @@
 """What `POST /v1/jobs` takes: JSON that says where the picture is, or a form that holds it."""
 
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -8,10 +9,31 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from app.api.problems import invalid
+from app.domain.parameters import SOFT, Feather
 from app.domain.requests import Input, JobOptions, JobRequest
 from app.errors import BadRequest, InvalidRequest
+from app.submission import MaskFile
 
-Order: TypeAlias = tuple[JobOptions, bytes | Input]
+
+@dataclass(frozen=True)
+class Order:
+    """What is wanted of a picture, and the picture, or where it is."""
+
+    options: JobOptions
+    picture: bytes | Input
+    mask: MaskFile | None = None  #: of a form; JSON names an upload among its options
+
+
+class FormOptions(JobOptions):
+    """A form is flat: what is said of its file `mask` stands in a field beside it."""
+
+    mask: None = None
+    mask_feather: Feather = SOFT
+
+
+#: What a form says of a picture as JSON does.
+_CONTROLS: Final = ("style", "strength", "keep_colour", "variation", "deterministic")
+_SCHEMAS: Final = FormOptions.model_json_schema()["properties"]
 
 FIELD_BYTES: Final = 64 * 1024  #: of one field that is not the picture
 FIELDS: Final = 16
@@ -23,11 +45,16 @@ FORM: Final[dict[str, Any]] = {
     "additionalProperties": False,
     "properties": {
         "content": {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP."},
-        "style": {"type": "string", "description": "`name` or `name@version`."},
-        "strength": {"type": "number", "minimum": 0, "maximum": 1, "default": 1},
+        **{name: _SCHEMAS[name] for name in _CONTROLS},
+        "mask": {
+            "type": "string",
+            "format": "binary",
+            "description": "Where the photograph stays: white keeps, black is drawn.",
+        },
+        "mask_feather": _SCHEMAS["mask_feather"],
         "format": {"type": "string", "enum": ["jpeg", "png", "webp"], "default": "jpeg"},
         "quality": {"type": "integer", "minimum": 1, "maximum": 100, "default": 90},
-        "size": {"type": "integer", "minimum": 32, "maximum": 16_384},
+        "size": {"type": "integer", "minimum": 32, "maximum": 65_500},
         "metadata": {"type": "string", "description": "A JSON object."},
         "webhook": {"type": "string", "description": '`{"url": ..., "events": [...]}` as JSON.'},
         "webhook_url": {"type": "string", "format": "uri", "description": "Instead of `webhook`."},
@@ -45,7 +72,7 @@ async def read_order(request: Request) -> Order:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        async with request.form(max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES) as form:
+        async with request.form(max_files=2, max_fields=FIELDS, max_part_size=FIELD_BYTES) as form:
             return await _of_form(form)
     if kind == "application/json":
         return _of_json(await _json(request))
@@ -64,22 +91,29 @@ def _of_json(content: Any) -> Order:
         request = JobRequest.model_validate(content)
     except ValidationError as error:
         raise invalid(error.errors()) from error
-    return request, request.input
+    return Order(request, request.input)
 
 
 async def _of_form(form: FormData) -> Order:
     fields = dict(form.multi_items())
     if len(fields) < len(form.multi_items()):
         raise InvalidRequest("Each field may be there once.")
-    picture = fields.pop("content", None)
-    if not isinstance(picture, UploadFile):
-        reason = {"pointer": "/content", "detail": "Send the picture as a file."}
-        raise InvalidRequest("The field `content` must hold the picture.", errors=[reason])
+    picture = await _file(fields, "content", "the picture")
+    mask = await _file(fields, "mask", "the mask") if "mask" in fields else None
     options = _options(fields)
-    return options, await picture.read()
+    its = None if mask is None else MaskFile(mask, options.mask_feather)
+    return Order(options, picture, its)
 
 
-def _options(fields: dict[str, Any]) -> JobOptions:
+async def _file(fields: dict[str, Any], name: str, what: str) -> bytes:
+    file = fields.pop(name, None)
+    if not isinstance(file, UploadFile):
+        reason = {"pointer": f"/{name}", "detail": f"Send {what} as a file."}
+        raise InvalidRequest(f"The field `{name}` must hold {what}.", errors=[reason])
+    return await file.read()
+
+
+def _options(fields: dict[str, Any]) -> FormOptions:
     for name in _JSON:
         if name in fields:
             fields[name] = _parsed(name, fields[name])
@@ -87,7 +121,7 @@ def _options(fields: dict[str, Any]) -> JobOptions:
         fields["webhook"] = {"url": fields.pop("webhook_url")}
     output = {name: fields.pop(name) for name in _OUTPUT if name in fields}
     try:
-        return JobOptions.model_validate({**fields, "output": output})
+        return FormOptions.model_validate({**fields, "output": output})
     except ValidationError as error:
         # The form has no `output`: its three fields stand alone.
         flat = [{**reason, "loc": _flat(reason["loc"])} for reason in error.errors()]

@@ -123,7 +123,10 @@ class Job(BaseModel):
     stage: str | None = Field(description="Where in the workshop it is, as of the last heartbeat.")
     attempt: int
     lane: Lane
-    style: str
+    style: str = Field(
+        description="Pinned to a version; a mix with its shares.",
+        examples=["great-wave@3", "great-wave@3:0.6,starry-night@1:0.4"],
+    )
     parameters: Parameters
     custom_id: str | None
     campaign_id: UUID | None

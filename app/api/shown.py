@@ -10,6 +10,7 @@ from app.api.links import asset_url
 from app.api.problems import catalogue
 from app.db import models
 from app.db.reading import Progress
+from app.domain import mix
 from app.domain.job import JobStatus
 from app.domain.parameters import Parameters
 from app.errors import ImpastoError
@@ -22,14 +23,15 @@ def job_shown(settings: Settings, row: Row[Any]) -> schemas.Job:
     """A row of `reading.job`, `jobs` or `items` as callers see it."""
     job: models.Job = row.Job
     succeeded = job.status is JobStatus.SUCCEEDED
+    parameters = Parameters.model_validate(job.parameters)
     return schemas.Job(
         id=job.id,
         status=job.status,
         stage=job.stage,
         attempt=job.attempt,
         lane=job.lane,
-        style=f"{row.slug}@{row.style_version}",
-        parameters=Parameters.model_validate(job.parameters),
+        style=_style(row, parameters),
+        parameters=parameters,
         custom_id=job.custom_id,
         campaign_id=job.campaign_id,
         metadata=job.metadata_,
@@ -40,7 +42,7 @@ def job_shown(settings: Settings, row: Row[Any]) -> schemas.Job:
         error=_error(job),
         output=_output(settings, row) if succeeded else None,
         cost=_cost(settings, row),
-        provenance=_provenance(row) if succeeded else None,
+        provenance=_provenance(row, parameters) if succeeded else None,
         urls=schemas.JobUrls(get=f"/v1/jobs/{job.id}", cancel=f"/v1/jobs/{job.id}/cancel"),
     )
 
@@ -51,12 +53,13 @@ def campaign_shown(settings: Settings, row: Row[Any], progress: Progress) -> sch
     ended = campaign.succeeded + campaign.failed + campaign.canceled
     left = campaign.total - ended
     running = min(progress.running, left)
+    parameters = Parameters.model_validate(campaign.parameters)
     return schemas.Campaign(
         id=campaign.id,
         name=campaign.name,
         status="running" if campaign.finished_at is None else "finished",
-        style=f"{row.slug}@{row.style_version}",
-        parameters=Parameters.model_validate(campaign.parameters),
+        style=_style(row, parameters),
+        parameters=parameters,
         metadata=campaign.metadata_,
         counts=schemas.Counts(
             total=campaign.total,
@@ -123,12 +126,17 @@ def _cost(settings: Settings, row: Row[Any]) -> schemas.Cost | None:
     )
 
 
-def _provenance(row: Row[Any]) -> schemas.Provenance:
+def _style(row: Row[Any], parameters: Parameters) -> str:
+    """As it was pinned: one version, or the shares of several."""
+    return mix.text(parameters.mix) if parameters.mix else f"{row.slug}@{row.style_version}"
+
+
+def _provenance(row: Row[Any], parameters: Parameters) -> schemas.Provenance:
     job: models.Job = row.Job
     return schemas.Provenance(
         content_sha256=job.content_digest or "",
         output_sha256=job.output_digest or "",
-        style=f"{row.slug}@{row.style_version}",
+        style=_style(row, parameters),
         stylizer=schemas.StylizerName(
             name=row.stylizer_name, version=row.stylizer_version, digest=row.stylizer_digest
         ),
@@ -136,7 +144,7 @@ def _provenance(row: Row[Any]) -> schemas.Provenance:
         device=row.device,
         batch_size=row.batch_size,
         render_key=job.render_key or "",
-        parameters=Parameters.model_validate(job.parameters),
+        parameters=parameters,
     )
 
 

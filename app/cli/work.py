@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from app.cli import controls
 from app.client import Client, Sent
-from app.domain.parameters import OutputFormat
+from app.domain.parameters import SOFT, OutputFormat
 from app.domain.requests import MAX_ITEMS
 from app.errors import BadRequest, ImpastoError
 
@@ -25,47 +26,57 @@ LOCAL = "http://127.0.0.1:8000"
 
 def add(cli: typer.Typer) -> None:
     """The commands of this module."""
-    for command in (submit, status, styles):
+    for command in (submit, status):
         cli.command()(command)
 
 
 def submit(
     directory: Annotated[Path, typer.Argument(exists=True, help="A folder, or one picture.")],
-    style: Annotated[str, typer.Option(help="`impasto styles` lists them.")],
+    style: controls.Style,
     key: Key,
     url: Url = LOCAL,
     name: Annotated[str, typer.Option(help="The campaign's name.")] = "",
-    strength: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
-    size: Annotated[int | None, typer.Option(min=32, help="Longest side in pixels.")] = None,
+    strength: controls.Strength = 1.0,
+    keep_colour: controls.KeepColour = 0.0,
+    variation: controls.Variation = None,
+    mask: controls.Mask = None,
+    mask_feather: controls.MaskFeather = SOFT,
+    deterministic: controls.Deterministic = False,
+    size: controls.Size = None,
+    quality: controls.Quality = 90,
     format: Annotated[OutputFormat, typer.Option(help="Of the outputs.")] = OutputFormat.JPEG,
     out: Annotated[Path | None, typer.Option(help="Wait, and put the outputs here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Send every picture of a folder as one campaign, and watch it."""
+    """Send every picture of a folder as one campaign, and watch it; a mask is for all of them."""
     paths = pictures(directory)
-    output = {"format": format.value, **({"size": size} if size else {})}
+    look = {
+        "style": style,
+        "strength": strength,
+        "keep_colour": keep_colour,
+        "variation": variation,
+        "deterministic": deterministic,
+        "output": {"format": format.value, "quality": quality, "size": size},
+    }
     with Client(url, key) as client:
+        if mask is not None:
+            look["mask"] = {"upload_id": client.upload(mask).upload_id, "feather": mask_feather}
         sent = bring(client, paths, quiet=as_json)
         if not sent:
             raise BadRequest("Not one of these pictures was accepted.")
-        body = {
-            "name": name or directory.resolve().name,
-            "style": style,
-            "strength": strength,
-            "output": output,
-            "items": [
-                {
-                    "custom_id": f"{number:04d}-{one.path.name}",
-                    "input": {"upload_id": one.upload_id},
-                }
-                for number, one in enumerate(sent)
-            ],
-        }
+        body = {"name": name or directory.resolve().name, **look, "items": _items(sent)}
         campaign = watch(client, client.post("/v1/campaigns", body)["id"], quiet=as_json)
         if out is not None:
             _download(client, campaign["id"], out)
     _say(campaign, as_json=as_json)
     sys.exit(0 if campaign["counts"]["succeeded"] == len(paths) else 1)
+
+
+def _items(sent: list[Sent]) -> list[dict[str, Any]]:
+    return [
+        {"custom_id": f"{number:04d}-{one.path.name}", "input": {"upload_id": one.upload_id}}
+        for number, one in enumerate(sent)
+    ]
 
 
 def status(
@@ -154,7 +165,18 @@ def _say(campaign: dict[str, Any], *, as_json: bool) -> None:
         typer.echo(json.dumps(campaign))
         return
     table = Table(show_header=False)
+    table.add_row("style", campaign["style"])
+    for word, value in _controls(campaign["parameters"]):
+        table.add_row(word, value)
     for word, number in campaign["counts"].items():
         table.add_row(word, str(number))
     table.add_row("cost", f"{campaign['cost']['actual_micros'] / 1e6:.6f}")
     Console().print(f"{campaign['name']} [dim]{campaign['id']}[/]", table)
+
+
+def _controls(parameters: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was asked for beyond the style and its output; the style shows its own mix."""
+    shown = {name: value for name, value in parameters.items() if name not in ("output", "mix")}
+    if "mask" in shown:
+        shown["mask"] = f"feathered by {shown['mask']['feather']:g}"
+    return [(name.replace("_", " "), str(value)) for name, value in shown.items()]

@@ -2,24 +2,59 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from app.db.models import Style, StyleVersion, Stylizer
-from app.errors import UnknownStyle
+from app.domain import mix
+from app.domain.mix import Mix
+from app.errors import InvalidRequest, UnknownStyle
 
 NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,62})(?:@([1-9][0-9]{0,8}))?")
 
 
-def resolve(session: Session, names: Iterable[str], *, stylizer: str) -> dict[str, StyleVersion]:
-    """
-    The version behind each name: `great-wave@2` is that one, `great-wave` the newest.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A style as asked for, pinned: a version, and the shares where there are several."""
 
-    Only versions for `stylizer` (a digest, or "" for any) count. Raises `UnknownStyle`.
+    version: StyleVersion  #: of a mix, the one with the largest share
+    mix: Mix | None = None
+
+
+def resolve(session: Session, wanted: Iterable[str], *, stylizer: str) -> dict[str, Look]:
     """
-    return {name: _version(session, name, stylizer) for name in set(names)}
+    The look behind each wish: `great-wave@2` is that version, `great-wave` the newest.
+
+    Wishes may be mixes. Only versions for `stylizer` (a digest, or "" for any) count. Raises
+    `UnknownStyle`, and `InvalidRequest` for a mix that is none.
+    """
+    shares = {wish: mix.parse(wish) for wish in set(wanted)}
+    names = {name for one in shares.values() for name in one}
+    versions = {name: _version(session, name, stylizer) for name in names}
+    return {wish: _look(one, versions) for wish, one in shares.items()}
+
+
+def _look(shares: Mix, versions: dict[str, StyleVersion]) -> Look:
+    pinned = {_pin(versions[name]): versions[name] for name in shares}
+    if len({version.stylizer_digest for version in pinned.values()}) > 1:
+        raise _no_mix(f"{' and '.join(pinned)} belong to different stylizers; mix styles of one")
+    if len(pinned) < len(shares):
+        raise _no_mix(f"two of the names mean the same version, one of {', '.join(pinned)}")
+    if len(pinned) == 1:
+        return Look(next(iter(pinned.values())))
+    settled = mix.settled(dict(zip(pinned, shares.values(), strict=True)))
+    return Look(pinned[next(iter(settled))], settled)
+
+
+def _pin(version: StyleVersion) -> str:
+    return f"{version.slug}@{version.version}"
+
+
+def _no_mix(detail: str) -> InvalidRequest:
+    return InvalidRequest(f"style: {detail}.", errors=[{"pointer": "/style", "detail": detail}])
 
 
 def _version(session: Session, name: str, stylizer: str) -> StyleVersion:

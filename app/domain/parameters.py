@@ -2,9 +2,12 @@
 
 from enum import StrEnum
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from app.domain import mix
+from app.domain.mix import Mix
 
 
 class OutputFormat(StrEnum):
@@ -28,17 +31,102 @@ class Output(BaseModel):
     quality: Annotated[int, Field(ge=1, le=100)] = 90
     size: Annotated[
         int | None,
-        Field(ge=32, le=16_384, description="Longest side in pixels; never enlarges."),
+        Field(ge=32, le=65_500, description="Longest side in pixels; never enlarges."),
     ] = None
 
 
-class Parameters(BaseModel):
-    """Everything beside picture and style that decides how the output looks."""
+#: The widest edge: more than a quarter of the short side, and no part of a mask is itself.
+FEATHER: Final = 0.25
+
+Strength = Annotated[
+    float,
+    Field(
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        description="How far from the photograph (0) to the style (1).",
+        examples=[0.8],
+    ),
+]
+KeepColour = Annotated[
+    float,
+    Field(
+        ge=0.0,
+        le=1.0,
+        allow_inf_nan=False,
+        description="How much of the photograph's own colours stays: at 1 the style decides on"
+        " light and brushwork only.",
+        examples=[0.5],
+    ),
+]
+Variation = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        lt=2**32,
+        description="A seed for a variant of the style: the same number, the same variant.",
+        examples=[7],
+    ),
+]
+Deterministic = Annotated[
+    bool,
+    Field(
+        description="Draw this picture alone, so that the same engine and build give the same"
+        " bytes whatever else runs. Slower: it shares no batch."
+    ),
+]
+Feather = Annotated[
+    float,
+    Field(
+        ge=0.0,
+        le=FEATHER,
+        allow_inf_nan=False,
+        description="How soft the edge of the mask is: a Gaussian blur whose standard deviation is"
+        " this part of the output's shorter side.",
+        examples=[0.02],
+    ),
+]
+SOFT: Final = 0.02  #: the feather of who asks for none
+
+
+class Mask(BaseModel):
+    """Where the photograph stays, by the digest of a stored greyscale picture: white keeps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    strength: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] = 1.0
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    feather: Feather = SOFT
+
+
+def _nothing(value: float | None) -> bool:
+    return not value
+
+
+def _none(value: object) -> bool:
+    return value is None
+
+
+class Parameters(BaseModel):
+    """
+    Everything beside picture and style that decides how the output looks.
+
+    What came after the first release is written only where it was asked for: the render keys of
+    plain requests are what they always were.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strength: Strength = 1.0
     output: Output = Output()
+    keep_colour: KeepColour = Field(0.0, exclude_if=_nothing)
+    variation: Variation = Field(None, exclude_if=_none)
+    mask: Mask | None = Field(None, exclude_if=_none)
+    deterministic: Deterministic = Field(False, exclude_if=_nothing)
+    mix: Annotated[
+        Mix | None,
+        AfterValidator(lambda shares: shares and mix.settled(shares)),  # JSONB forgets their order
+        Field(description="The shares of a mix, by pinned style; absent for one style alone."),
+    ] = Field(None, exclude_if=_none)
 
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of the output for an upright content picture of that size."""

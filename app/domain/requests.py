@@ -6,8 +6,18 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from app.domain import mix
 from app.domain.events import EventType
-from app.domain.parameters import Output, Parameters
+from app.domain.parameters import (
+    SOFT,
+    Deterministic,
+    Feather,
+    KeepColour,
+    Output,
+    Parameters,
+    Strength,
+    Variation,
+)
 
 MAX_ITEMS: Final = 1_000
 MAX_METADATA_BYTES: Final = 4_096
@@ -26,6 +36,25 @@ def _storable(text: str) -> str:
 
 Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_storable)]
 Url = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(_storable)]
+
+
+def _mixed(text: str) -> str:
+    mix.parse(text)
+    return text
+
+
+StyleWish = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=mix.MAX_STYLES * (mix.MAX_NAME + 1),
+        description="A style, `name` or `name@version`; or up to 8 of them in shares, which are"
+        " scaled to sum to 1. Every name is pinned to a version when the work is accepted.",
+        examples=["great-wave", "great-wave@1", "great-wave:0.6,starry-night:0.4"],
+    ),
+    AfterValidator(_storable),
+    AfterValidator(_mixed),
+]
 
 
 def _small(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -69,18 +98,41 @@ class WebhookRequest(Request):
     events: Annotated[list[EventType], Field(min_length=1)] | None = None
 
 
+class MaskRequest(Request):
+    """
+    Where the photograph stays as it is: a picture of yours, white where to keep the original.
+
+    Its luminance counts, and what is transparent in it counts as white. One of another size is
+    stretched over the output.
+    """
+
+    upload_id: UUID
+    feather: Feather = SOFT
+
+
 class JobOptions(Request):
     """Everything about one picture but the picture."""
 
-    style: Word
-    strength: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] = 1.0
+    style: StyleWish
+    strength: Strength = 1.0
+    keep_colour: KeepColour = 0.0
+    variation: Variation = None
+    mask: MaskRequest | None = None
+    deterministic: Deterministic = False
     output: Output = Output()
     metadata: Metadata = {}
     webhook: WebhookRequest | None = None
 
     @property
     def parameters(self) -> Parameters:
-        return Parameters(strength=self.strength, output=self.output)
+        """As far as they are known here: mixes and masks are pinned when the work is accepted."""
+        return Parameters(
+            strength=self.strength,
+            output=self.output,
+            keep_colour=self.keep_colour,
+            variation=self.variation,
+            deterministic=self.deterministic,
+        )
 
 
 class JobRequest(JobOptions):
@@ -90,13 +142,22 @@ class JobRequest(JobOptions):
 
 
 class CampaignItem(Request):
-    """One picture of a campaign; `style` and `strength` only where it differs from the rest."""
+    """One picture of a campaign; style, controls and mask only where they differ from the rest."""
 
     custom_id: Word
     input: Input
-    style: Word | None = None
-    strength: Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)] | None = None
+    style: StyleWish | None = None
+    strength: Strength | None = None
+    keep_colour: KeepColour | None = None
+    variation: Variation = None
+    mask: MaskRequest | None = None
     metadata: Metadata = {}
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The parameters that the item has of its own."""
+        mine = self.model_dump(include={"strength", "keep_colour", "variation"})
+        return {name: value for name, value in mine.items() if value is not None}
 
 
 class CampaignRequest(JobOptions):
@@ -116,6 +177,4 @@ class CampaignRequest(JobOptions):
 
     def parameters_of(self, item: CampaignItem) -> Parameters:
         """The campaign's parameters, with the item's own where it has some."""
-        if item.strength is None:
-            return self.parameters
-        return Parameters(strength=item.strength, output=self.output)
+        return self.parameters.model_copy(update=item.own)

@@ -64,10 +64,27 @@ def test_strength_zero_gives_the_photograph_back(photograph: Path, tmp_path: Pat
     assert sum(difference) / len(difference) < 24
 
 
+def test_every_control_works_without_a_service(photograph: Path, tmp_path: Path) -> None:
+    mask, out = tmp_path / "mask.png", tmp_path / "painted.png"
+    grey = Image.new("L", (40, 40), 0)
+    grey.paste(255, (0, 0, 20, 40))
+    grey.save(mask)
+    controls = ["--style", "great-wave:3,scream:1", "--variation", "7", "--keep-colour", "0.5"]
+    controls += ["--mask", str(mask), "--mask-feather", "0.01", "--deterministic"]
+    answer = impasto("stylize", str(photograph), *controls, "-o", str(out))
+    assert answer.returncode == 0, answer.stderr
+    with Image.open(out) as painted, Image.open(photograph) as original:
+        left, right = (0, 0, 70, 97), (91, 0, 161, 97)
+        assert painted.crop(left).tobytes() == original.crop(left).tobytes()
+        assert painted.crop(right).tobytes() != original.crop(right).tobytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--style", "nobody", "-o", "a.jpg"], "great-wave"),
+        (["--style", "great-wave:0.5,nobody:0.5", "-o", "a.jpg"], "'nobody'"),
+        (["--style", "great-wave:-1,scream:2", "-o", "a.jpg"], "above 0"),
         (["--style", "great-wave", "-o", "a.tiff"], ".webp"),
     ],
 )

@@ -165,6 +165,9 @@ def _session_options(provider: Provider, threads: int) -> ort.SessionOptions:
     options.enable_cpu_mem_arena = True
     # Plans are kept for every shape ever seen; they gained nothing and cost memory.
     options.enable_mem_pattern = False
+    # Our operators have one way each on a CPU, whose sums are cut the same for every run; on a GPU
+    # this rules out reductions by atomic additions. Not run there yet.
+    options.use_deterministic_compute = True
     if not on_cpu:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         # Weights outside the arena, so that it can shrink to nothing.
