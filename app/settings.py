@@ -53,12 +53,13 @@ def _storage_kind(given: Any) -> str:
 class LimitSettings(BaseModel):
     """What a picture may be; published in every refusal."""
 
-    body_bytes: PositiveInt = 32 * 2**20
-    content_pixels: PositiveInt = 50_000_000  # imgproxy's default, read from the header
-    output_pixels: PositiveInt = 16_000_000  # one engine call, not tiled
-    max_side: PositiveInt = 16_384
+    body_bytes: PositiveInt = 128 * 2**20  # 200 megapixels of JPEG at quality 90
+    content_pixels: PositiveInt = 200_000_000  # read from the header
+    output_pixels: PositiveInt = 200_000_000
+    whole_pixels: PositiveInt = 2**22  # of an output drawn in one engine call; beyond, in tiles
+    max_side: PositiveInt = 65_500  # what JPEG libraries read and write
     min_side: PositiveInt = 32  # the network's receptive field needs it
-    decode_seconds: PositiveInt = 10  # CPU seconds of one picture in a decoder child
+    decode_seconds: PositiveInt = 10  # CPU seconds of one picture, or of 16 megapixels of it
     decode_bytes: PositiveInt = 1536 * 2**20  # address space of a decoder child
     fetch_seconds: PositiveFloat = 20.0
 
@@ -72,6 +73,7 @@ class EngineSettings(BaseModel):
     device: NonNegativeInt = 0
     threads: NonNegativeInt = Field(0, description="Engine threads; 0 is one per core we may use.")
     max_batch: PositiveInt = 8
+    tile: Annotated[int, Field(ge=256)] = 1024  # pixels a side; smaller ones overlap more
     max_batch_pixels: PositiveInt | None = Field(
         None, description="Pixels of one batch; unset, what suits the device."
     )
@@ -95,6 +97,11 @@ class WorkerSettings(BaseModel):
     sweep_seconds: PositiveFloat = 1.0
     decoders: PositiveInt = 2
     patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits
+    scratch: Path | None = Field(
+        None,
+        description="Where large pictures lie while they are drawn, 8 bytes a pixel; on a disk. "
+        "Unset, where the system keeps temporary files.",
+    )
 
 
 class WebhookSettings(BaseModel):

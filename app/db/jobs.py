@@ -61,9 +61,12 @@ def claim(
     pixels: int,
     lease: float,
     crashes: int = MAX_SOLO_CRASHES,
+    most_each: int = 2**31 - 1,
 ) -> Sequence[Row[Any]]:
     """
     Take up to `limit` jobs of about `pixels` in all (one at least), fair between tenants.
+
+    None of more than `most_each` pixels, for those whose hands are full of large ones.
 
     `crashes` 0 leaves out those that have killed a worker since they are suspected.
 
@@ -75,6 +78,7 @@ def claim(
         "most_jobs": limit,
         "most_pixels": pixels,
         "most_crashes": crashes,
+        "most_each": most_each,
         "lease": lease,
     }
     return carry_out(session, JobStatus.RUNNING, _CLAIM, by=worker, **wanted)

@@ -22,17 +22,18 @@ WITH RECURSIVE waiting_tenant AS (
     FROM waiting_tenant CROSS JOIN LATERAL (
         SELECT id, pixels, jobs.tenant_id FROM jobs
         WHERE status = 'queued' AND lane = :its_lane AND jobs.tenant_id = waiting_tenant.tenant_id
-          AND available_at <= now() AND crashes <= :most_crashes
+          AND available_at <= now() AND crashes <= :most_crashes AND pixels <= :most_each
         ORDER BY id LIMIT :most_jobs FOR UPDATE SKIP LOCKED
     ) AS oldest
 ), turn AS (
     SELECT id, pixels, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS round
     FROM candidate
 ), place AS (
-    SELECT id, row_number() OVER w AS place, sum(pixels) OVER w - pixels AS before
+    SELECT id, pixels, row_number() OVER w AS place, sum(pixels) OVER w - pixels AS before
     FROM turn WINDOW w AS (ORDER BY round, id)
 )
 SELECT id FROM place WHERE place <= :most_jobs AND before < :most_pixels
+  AND (place = 1 OR pixels <= :most_pixels)
 """
 
 
@@ -40,8 +41,10 @@ def claimable() -> Select[tuple[object]]:
     """
     Ids of up to `most_jobs` of `its_lane`, locked; fewer when they exceed `most_pixels` in all.
 
-    Only jobs that killed at most `most_crashes` workers since they are suspected. The four are
-    given at execution, and not called like columns: SQLAlchemy would set those.
+    Only jobs that killed at most `most_crashes` workers since they are suspected, and of at most
+    `most_each` pixels. One that exceeds `most_pixels` by itself comes alone: nobody waits for it
+    in its group. The five are given at execution, and not called like columns: SQLAlchemy would
+    set those.
     """
     chosen = text(_CLAIMABLE).bindparams(bindparam("its_lane", type_=String))
     return select(chosen.columns(column("id", Uuid)).cte("chosen").c.id)

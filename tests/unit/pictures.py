@@ -173,6 +173,11 @@ def raw_png(
     return b"\x89PNG\r\n\x1a\n" + header + before + pixels + chunk(b"IEND", b"")
 
 
+def blank(width: int, height: int) -> bytes:
+    """A PNG that is black, one bit a pixel: 24 kB for 200 megapixels."""
+    return raw_png(width, height, depth=1, colour=0, rows=bytes(-(-width // 8)), amount=height)
+
+
 def png_bomb(side: int = 50_000) -> bytes:
     """A few hundred bytes that promise side x side pixels; the stream behind them is short."""
     return raw_png(side, side, depth=1, colour=0, rows=bytes(side // 8), amount=64)
@@ -187,7 +192,7 @@ def webp_bomb(side: int = 7_000) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def strip(width: int = 20_000, height: int = 10) -> bytes:
+def strip(width: int = 70_000, height: int = 10) -> bytes:
     return saved(Image.new("RGB", (width, height), RED), "PNG")
 
 

@@ -79,10 +79,10 @@ def test_what_is_not_a_picture_of_ours_is_told_what_it_is(content: bytes, said: 
 @pytest.mark.parametrize(
     ("content", "numbers"),
     [
-        (pictures.png_bomb(50_000), "50000 x 50000 pixels; no side may exceed 16384"),
-        (pictures.png_bomb(16_000), r"16000 x 16000 pixels, 256,000,000; at most 50,000,000"),
-        (pictures.webp_bomb(16_000), r"16000 x 16000 pixels, 256,000,000; at most 50,000,000"),
-        (pictures.strip(20_000, 10), "20000 x 10 pixels; no side may exceed 16384"),
+        (pictures.png_bomb(66_000), "66000 x 66000 pixels; no side may exceed 65500"),
+        (pictures.png_bomb(16_000), r"16000 x 16000 pixels, 256,000,000; at most 200,000,000"),
+        (pictures.webp_bomb(16_000), r"16000 x 16000 pixels, 256,000,000; at most 200,000,000"),
+        (pictures.strip(), "70000 x 10 pixels; no side may exceed 65500"),
     ],
 )
 def test_too_many_pixels_are_refused_with_the_numbers(content: bytes, numbers: str) -> None:
@@ -93,6 +93,18 @@ def test_too_many_pixels_are_refused_with_the_numbers(content: bytes, numbers: s
 def test_a_single_pixel_is_too_small() -> None:
     with pytest.raises(InvalidImage, match="1 x 1 pixels; no side may be shorter than 32"):
         inspect(pictures.png((1, 1)), LIMITS)
+
+
+def test_a_long_strip_is_too_thin() -> None:
+    with pytest.raises(InvalidImage, match="20000 x 10 pixels; no side may be shorter than 32"):
+        inspect(pictures.strip(20_000, 10), LIMITS)
+
+
+def test_two_hundred_megapixels_are_taken_and_one_row_more_is_not() -> None:
+    header = inspect(pictures.blank(20_000, 10_000), LIMITS)
+    assert (header.width, header.height) == (20_000, 10_000)
+    with pytest.raises(ImageTooLarge, match="200,020,000; at most 200,000,000"):
+        inspect(pictures.blank(20_000, 10_001), LIMITS)
 
 
 @pytest.mark.parametrize("make", [pictures.jpeg, pictures.png, pictures.webp])

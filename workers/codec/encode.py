@@ -40,6 +40,11 @@ def encode(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, output: O
         return file.read()
 
 
+def over_white(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[H, W, 3] as it looks on paper."""
+    return np.asarray(_on_paper(Image.fromarray(pixels), Image.fromarray(alpha)))
+
+
 def _paper(size: int) -> BinaryIO:
     """Only into a file with a descriptor does the JPEG encoder write without holding the GIL."""
     if size < SMALL:
@@ -49,9 +54,13 @@ def _paper(size: int) -> BinaryIO:
 
 def _with_alpha(picture: Image.Image, alpha: Image.Image, format: OutputFormat) -> Image.Image:
     if format is OutputFormat.JPEG:
-        return Image.composite(picture, Image.new("RGB", picture.size, "white"), alpha)
+        return _on_paper(picture, alpha)
     picture.putalpha(alpha)
     return picture
+
+
+def _on_paper(picture: Image.Image, alpha: Image.Image) -> Image.Image:
+    return Image.composite(picture, Image.new("RGB", picture.size, "white"), alpha)
 
 
 def _options(output: Output) -> dict[str, Any]:

@@ -12,10 +12,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from math import ceil
+from struct import pack
 from typing import Any, Final
 
 import pyvips
-from PIL import Image, ImageChops
+from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from app.errors import ImageTooLarge, InvalidImage
@@ -28,7 +29,7 @@ STRIP: Final = 2**20  #: pixels that are in memory at once
 SHARE: Final = 2**24  #: pixels for which a picture gets the CPU seconds of a small one
 BANDS: Final = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 DPI: Final = 72 / 25.4  #: per millimetre; libvips would write down 25 dpi
-LOADERS: Final = ("Jpeg", "Png", "Webp", "Ppm")
+LOADERS: Final = {"decode": ("Jpeg", "Png", "Webp"), "encode": ("Tiff",)}
 
 
 def decode(content: int, scratch: int, longest: int, allowance: Allowance) -> bytes:
@@ -57,9 +58,11 @@ def decode(content: int, scratch: int, longest: int, allowance: Allowance) -> by
 def encode(scratch: int, out: int, format: str, quality: int, *shape: int) -> bytes:
     """Write the file of the planes in `scratch`; `shape` is width, height, 3 or 4 with alpha."""
     width, height, planes = shape
-    image = _stream(scratch, 0, "P6", width, height)
+    sources = [_source(scratch, 0, 3, width, height)]  # must outlive what is read from them
     if planes == 4:
-        image = image.bandjoin(_stream(scratch, 3 * width * height, "P5", width, height))
+        sources.append(_source(scratch, 3 * width * height, 1, width, height))
+    image, *alpha = (pyvips.Image.tiffload_source(each, access="sequential") for each in sources)
+    image = image.bandjoin(alpha)
     image = image.copy(interpretation="srgb", xres=DPI, yres=DPI)
     image.set_type(pyvips.GValue.blob_type, "icc-profile-data", SRGB_PROFILE)
     target = pyvips.Target.new_to_descriptor(out)
@@ -109,7 +112,6 @@ def _resized(image: Any, target: tuple[int, int]) -> Any:
 def _strips(opened: ImageFile, image: Any) -> Iterator[Planes]:
     """What the small decoder makes of a picture, from top to bottom."""
     mode = "CMYK" if image.interpretation == "cmyk" else BANDS[image.bands]
-    inverted = mode == "CMYK" and "adobe" not in opened.info  # Pillow counts all as Adobe's
     profile = opened.info.get("icc_profile")
     region, rows = pyvips.Region.new(image), max(8, STRIP // image.width)
     for top in range(0, image.height, rows):
@@ -117,13 +119,13 @@ def _strips(opened: ImageFile, image: Any) -> Iterator[Planes]:
         strip = Image.frombuffer(mode, size, region.fetch(0, top, *size), "raw", mode, 0, 1)
         if mode == "LA":
             strip = strip.convert("RGBA")
-        yield colours(ImageChops.invert(strip) if inverted else strip, profile)
+        yield colours(strip, profile)
 
 
-def _stream(file: int, offset: int, magic: str, width: int, height: int) -> Any:
-    """A plane as a PPM or PGM that is read like a pipe: libvips would map a file whole."""
-    head = f"{magic}\n{width} {height}\n255\n".encode()
-    end = len(head) + (3 if magic == "P6" else 1) * width * height
+def _source(file: int, offset: int, bands: int, width: int, height: int) -> Any:
+    """A plane as if it were a TIFF, read in strips: as raw pixels, libvips would map all of it."""
+    head = _tiff_head(bands, width, height)
+    end = len(head) + bands * width * height
     place = 0
 
     def read(amount: int) -> bytes:
@@ -135,9 +137,40 @@ def _stream(file: int, offset: int, magic: str, width: int, height: int) -> Any:
         place += len(block)
         return block
 
+    def seek(to: int, whence: int) -> int:
+        nonlocal place
+        place = to + (0, place, end)[whence]
+        return place
+
     source = pyvips.SourceCustom()
     source.on_read(read)
-    return pyvips.Image.ppmload_source(source, access="sequential")
+    source.on_seek(seek)
+    return source
+
+
+def _tiff_head(bands: int, width: int, height: int) -> bytes:
+    """What stands before uncompressed pixels: eight bytes, one directory, its arrays."""
+    rows = max(1, STRIP // width)
+    full, rest = divmod(height, rows)
+    strips = full + bool(rest)
+    tags, start = 9, 8 + 2 + 12 * 9 + 4
+    depths, offsets = start, start + 2 * bands + 2 * (bands % 2)
+    counts = offsets + 4 * strips
+    pixels, size = counts + 4 * strips, bands * width * rows
+    lengths = [size] * full + [bands * width * rest] * bool(rest)
+    fields = (
+        *((256, 4, 1, width), (257, 4, 1, height)),
+        (258, 3, bands, depths if bands > 2 else 8),
+        *((259, 3, 1, 1), (262, 3, 1, 2 if bands == 3 else 1)),
+        (273, 4, strips, offsets if strips > 1 else pixels),
+        *((277, 3, 1, bands), (278, 4, 1, rows)),
+        (279, 4, strips, counts if strips > 1 else lengths[0]),
+    )
+    head = pack("<2sHIH", b"II", 42, 8, tags)
+    head += b"".join(pack("<HHII", *one) for one in fields) + bytes(4)
+    head += (pack("<H", 8) * bands).ljust(offsets - depths, b"\0")
+    head += pack(f"<{strips}I", *range(pixels, pixels + size * strips, size))
+    return head + pack(f"<{strips}I", *lengths)
 
 
 def _write(scratch: int, block: bytes, offset: int) -> int:
@@ -148,11 +181,11 @@ def _write(scratch: int, block: bytes, offset: int) -> int:
     return len(block)
 
 
-def _confine(allowance: Allowance) -> None:
+def _confine(task: str, allowance: Allowance) -> None:
     """What this program never needs is out of its reach, whatever a picture makes of it."""
     pyvips.block_untrusted_set(True)
     pyvips.operation_block_set("VipsForeignLoad", True)
-    for name in LOADERS:
+    for name in LOADERS[task]:
         pyvips.operation_block_set(f"VipsForeignLoad{name}", False)
     pyvips.cache_set_max(0)
     largest = 4 * allowance.content_pixels + 2**26
@@ -199,7 +232,7 @@ def main(arguments: Sequence[str]) -> None:
     first, second, *asked = rest[5:]
     files = int(first), int(second)
     warnings.simplefilter("ignore")  # Pillow's opinions; our own limits are stricter
-    _confine(allowance)
+    _confine(task, allowance)
     if task == "decode":
         answer = answered(lambda: decode(*files, int(asked[0]), allowance))
     else:

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from signal import SIGXCPU, Signals
 from tempfile import TemporaryFile
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from app.domain.parameters import Output, OutputFormat
 from app.errors import (
@@ -27,6 +28,8 @@ from workers.codec.decoder import fitted
 from workers.codec.raster import Raster, scratch, write_at
 from workers.codec.tags import SRGB_CHUNK_PNG
 from workers.codec.wire import REPLY, Answer
+
+Decode: TypeAlias = Callable[[bytes, int | None], Decoded]
 
 PRESS: Final = "workers.codec.press"
 SHARE: Final = 2**24  #: pixels for which a picture gets the seconds of a small one
@@ -62,6 +65,15 @@ class Sheet:
         return Decoded(self.pixels.whole(), alpha)
 
 
+#: Pillow holds a whole picture, four bytes a pixel and some of it twice.
+IN_MEMORY: Final = 50_000_000
+
+
+def in_memory(limits: LimitSettings) -> LimitSettings:
+    """What a `DecodePool` may take on; the rest is for `Strips`."""
+    return limits.model_copy(update={"content_pixels": min(limits.content_pixels, IN_MEMORY)})
+
+
 class Strips:
     """Reads and writes pictures of any size by the strip; any thread may call."""
 
@@ -91,6 +103,18 @@ class Strips:
             if sorted(stored) != sorted((width, height)) or planes not in (3, 4) or turn > 8:
                 raise DecoderCrashed("its decoder answered nonsense")
             return _sheet(file, (stored[0], stored[1]), planes, turn, stack.pop_all())
+
+    def reducing(self, decode: Decode) -> Decode:
+        """`decode`, and for what is too large for it another way to a small picture of it."""
+
+        def either(content: bytes, size: int | None) -> Decoded:
+            try:
+                return decode(content, size)
+            except ImageTooLarge:
+                with self.decode(content, size) as sheet:
+                    return sheet.whole()
+
+        return either
 
     def blank(self, width: int, height: int, *, alpha: bool) -> Sheet:
         """Room for a picture that is to be drawn."""
