@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Final, Generic, Self, TypeAlias, TypeVar
+from typing import Any, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.errors import EngineBusy, OutputInvalid
 from workers.engines.base import Engine, Pictures
 
-Shape: TypeAlias = tuple[int, int]  #: height, width
+Shape: TypeAlias = tuple[int, ...]  #: height, width, and what else keeps kinds of work apart
 Waiting = TypeVar("Waiting")
 Kind: TypeAlias = tuple[Shape, int | None]  #: what may leave together; a number is one alone
 Lane: TypeAlias = dict[Kind, deque[tuple[int, Waiting]]]
@@ -80,7 +80,7 @@ class Batches(Generic[Waiting]):
         return self._patient
 
     def _room(self, shape: Shape) -> int:
-        height, width = shape
+        height, width, *_ = shape
         return max(1, min(self._max_batch, self._max_batch_pixels // (height * width)))
 
 
@@ -101,18 +101,61 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Stylized:
-    """A drawn picture, and what its drawing cost."""
+class Thumbnail:
+    """A large picture made small, to measure what its tiles are drawn with."""
 
-    pixels: NDArray[np.uint8]  #: [H, W, 3]
+    pixels: NDArray[np.uint8]  #: [H, W, 3], C-contiguous
+    style: NDArray[np.float32]  #: [K]
+    strength: float  #: 0..1
+    alone: bool = False
+    urgent: ClassVar[bool] = False
+
+    @property
+    def shape(self) -> Shape:
+        return *self.pixels.shape[:2], 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tile:
+    """A part of a large picture; it shares batches with those of others, and never hurries."""
+
+    pixels: NDArray[np.uint8]  #: [H, W, 3], C-contiguous
+    affine: NDArray[np.float32]  #: [M], as its thumbnail measured
+    alone: bool = False
+    urgent: ClassVar[bool] = False
+
+    @property
+    def shape(self) -> Shape:
+        return *self.pixels.shape[:2], 2
+
+
+Ask: TypeAlias = Item | Thumbnail | Tile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cost:
+    """What the engine spent on a picture, or on a part of one."""
+
     batch_size: int
     device_ms: float  #: of the whole batch
     pixel_share: float  #: its part of the batch, 0..1
 
+    @property
+    def own_ms(self) -> float:
+        """Its part of the engine's time."""
+        return self.device_ms * self.pixel_share
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stylized(Cost):
+    """What the engine made of an ask, and what it cost."""
+
+    pixels: NDArray[Any]  #: [H, W, 3] of uint8; for a thumbnail the affine, [M] of float32
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
-    item: Item
+    item: Ask
     future: "Future[Stylized]" = field(default_factory=Future)
 
 
@@ -165,7 +208,7 @@ class Batcher:
             self._emptied.notify_all()
         self._thread.join()
 
-    def submit(self, item: Item, *, timeout: float = 30.0) -> "Future[Stylized]":
+    def submit(self, item: Ask, *, timeout: float = 30.0) -> "Future[Stylized]":
         """
         Hand in one picture; waits up to `timeout` seconds for room, then raises `EngineBusy`.
 
@@ -223,22 +266,19 @@ class Batcher:
             error = invalid
         entries[0].future.set_exception(error)
 
-    def _call(self, items: Sequence[Item]) -> list[Stylized]:
+    def _call(self, items: Sequence[Ask]) -> list[Stylized]:
         content = self._content(items)
-        style = np.stack([item.style for item in items])
-        strength = np.array([item.strength for item in items], np.float32)
         self._calling_since = self._clock()
         start = perf_counter()
         try:
-            stylized = self._engine.stylize(content, style, strength)
+            stylized = _asked(self._engine, content, items)
         finally:
             self._calling_since = None
         device_ms = (perf_counter() - start) * 1000
-        _check(stylized, content)
         amount = len(items)
-        return [Stylized(pixels, amount, device_ms, 1 / amount) for pixels in stylized]
+        return [Stylized(amount, device_ms, 1 / amount, pixels) for pixels in stylized]
 
-    def _content(self, items: Sequence[Item]) -> Pictures:
+    def _content(self, items: Sequence[Ask]) -> Pictures:
         if len(items) == 1:
             return items[0].pixels[None]
         shape = (len(items), *items[0].pixels.shape)
@@ -246,10 +286,27 @@ class Batcher:
         return np.stack([item.pixels for item in items], out=content)
 
 
-def _check(stylized: Pictures, content: Pictures) -> None:
+def _asked(engine: Engine, content: Pictures, items: Sequence[Ask]) -> NDArray[Any]:
+    """What the engine says to a batch, all of one kind."""
+    if isinstance(items[0], Tile):
+        affine = np.stack([item.affine for item in items if isinstance(item, Tile)])
+        return _checked(engine.paint(content, affine), content)
+    whole = [item for item in items if not isinstance(item, Tile)]
+    style = np.stack([item.style for item in whole])
+    strength = np.array([item.strength for item in whole], np.float32)
+    if isinstance(items[0], Thumbnail):
+        affine = engine.measure(content, style, strength)
+        if not np.isfinite(affine).all():
+            raise OutputInvalid("the engine found no finite statistics")
+        return affine
+    return _checked(engine.stylize(content, style, strength), content)
+
+
+def _checked(stylized: Pictures, content: Pictures) -> Pictures:
     """The engine cannot lie about its answer."""
     if stylized.shape != content.shape or stylized.dtype != np.uint8:
         raise OutputInvalid(
             f"the engine answered {stylized.dtype} {list(stylized.shape)} "
             f"to uint8 {list(content.shape)}"
         )
+    return stylized

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import BoundedSemaphore
 from time import monotonic
 
 from app.bell import Bell
@@ -13,6 +14,8 @@ from app.storage import open_storage
 from workers.batcher import Batcher
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
+from workers.codec.strips import Strips, in_memory
+from workers.easel import Easel
 from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.gate import Gate
@@ -29,7 +32,8 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
     engine.warm_up()
     worker = settings.worker
     sessions = open_database(settings.database_url.get_secret_value(), pool=worker.tickets + 2)
-    decoders = DecodePool(worker.decoders, settings.limits)
+    decoders = DecodePool(worker.decoders, in_memory(settings.limits))
+    strips = Strips(settings.limits, worker.scratch)
     batcher = _batcher(settings, engine)
     leases = _leases(worker, sessions, batcher)
     name = worker_name(engine.device)
@@ -44,9 +48,10 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 storage=open_storage(settings.storage),
                 tickets=tickets,
                 announce=Bell(settings.broker_url.get_secret_value()).ring,
-                decode=lambda content, size: decoders.decode(content, size=size),
+                decode=strips.reducing(decoders.decode),
                 draw=batcher.submit,
                 encode=encode,
+                easel=open_easel(settings, strips, engine, batcher),
                 stylebook=Stylebook(engine.stylizer_digest),
                 leases=leases,
                 gate=Gate(),
@@ -57,6 +62,19 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
         finally:
             leases.hand_back(by=name)
     engine.close()
+
+
+def open_easel(settings: Settings, strips: Strips, engine: Engine, batcher: Batcher) -> Easel:
+    """Where this process draws large pictures; all its threads but one may be at it."""
+    return Easel(
+        strips,
+        batcher.submit,
+        reach=engine.reach,
+        side=settings.engine.tile,
+        whole_pixels=settings.limits.whole_pixels,
+        patience=settings.worker.patience_seconds,
+        places=BoundedSemaphore(max(1, settings.worker.tickets - 1)),
+    )
 
 
 def _batcher(settings: Settings, engine: Engine) -> Batcher:

@@ -3,6 +3,8 @@
 import logging
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import ExitStack
 from hashlib import sha256
 from time import monotonic, perf_counter
 
@@ -17,10 +19,13 @@ from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
 from app.errors import EngineBusy, ImpastoError, InvalidImage
 from app.sources import naming_the_mask
 from app.storage import asset_key
-from workers.batcher import Item
-from workers.finish import SOFTENED, Shape, Veil, needs_content
+from workers.batcher import Cost, Item, Stylized
+from workers.codec.strips import Sheet
+from workers.easel import Brush, tile_stage
+from workers.finish import SOFTENED, Pixels, Shape, Veil, finish, needs_content
 from workers.settlement import settle
 from workers.studio import Picture, Studio, Work
+from workers.tiling import Box
 from workers.variation import varied
 
 log = logging.getLogger(__name__)
@@ -55,6 +60,18 @@ def _suspects(studio: Studio) -> dict[str, int]:
 def _serve(
     studio: Studio, lane: Lane, *, limit: int | None = None, crashes: int = MAX_SOLO_CRASHES
 ) -> dict[str, int]:
+    with ExitStack() as place:
+        largest = studio.easel.most_pixels(place)
+        group = _claim(studio, lane, limit, crashes, largest)
+        if not any(studio.easel.takes(work.row.pixels) for work in group):
+            place.close()
+            return _work(studio, group)
+        ended = _work(studio, group)
+    studio.tickets.work(lane)  # others as large may have found no place
+    return ended
+
+
+def _claim(studio: Studio, lane: Lane, limit: int | None, crashes: int, largest: int) -> list[Work]:
     limit = limit or studio.worker_settings.group
     pixels = studio.pace.pixels(studio.worker_settings.group_seconds)
     with studio.sessions.begin() as session:
@@ -66,12 +83,16 @@ def _serve(
             pixels=pixels,
             lease=studio.worker_settings.lease_seconds,
             crashes=crashes,
+            most_each=largest,
         )
         names = {name for row in rows for name in row.parameters.get("mix") or ()}
         studio.stylebook.learn(session, {row.style_version_id for row in rows}, names)
     if len(rows) == limit or sum(row.pixels for row in rows) >= pixels:
         studio.tickets.work(lane)  # there may be more, and somebody may be idle
-    group = [Work(row, Held(row.id, row.attempt)) for row in rows]
+    return [Work(row, Held(row.id, row.attempt)) for row in rows]
+
+
+def _work(studio: Studio, group: list[Work]) -> dict[str, int]:
     if not group:
         return {}
     with studio.leases.hold([work.held for work in group]):
@@ -102,11 +123,15 @@ def _prepare(studio: Studio, work: Work) -> None:
     content = _stored(studio, work, work.row.content_digest)
     fetched = perf_counter()
     studio.leases.stage(work.held, "decode")
+    if studio.easel.takes(work.row.pixels):
+        work.commission = _commission(studio, work, content)
+        work.timings |= {"fetch": fetched - start, "decode": perf_counter() - fetched}
+        return
     decoded = studio.decode(content, parameters.output.size)
     work.alpha = decoded.alpha
     if needs_content(parameters):
         veil = _veil(studio, work, decoded.pixels.shape[:2])
-        work.content, work.keep = decoded.pixels, veil and veil.whole
+        work.content, work.keep = decoded.pixels, None if veil is None else veil.whole
     work.timings |= {"fetch": fetched - start, "decode": perf_counter() - fetched}
     studio.leases.stage(work.held, "draw")
     item = Item(
@@ -117,6 +142,20 @@ def _prepare(studio: Studio, work: Work) -> None:
         alone=parameters.deterministic,
     )
     work.drawing = studio.draw(item)
+
+
+def _commission(studio: Studio, work: Work, content: bytes) -> tuple[Sheet, Brush]:
+    """A large picture on disk, and how to draw it once its turn comes."""
+    parameters = work.parameters
+    sheet = studio.easel.open(content, parameters.output.size)
+    veil = _veil(studio, work, sheet.size[::-1])
+
+    def finished(drawn: Pixels, content: Pixels, box: Box) -> Pixels:
+        keep = None if veil is None else veil.part(box.x, box.y, box.width, box.height)
+        return finish(drawn, content, keep, parameters)
+
+    style = _style(studio, work)
+    return sheet, Brush(style, parameters.strength, parameters.deterministic, finished)
 
 
 def _style(studio: Studio, work: Work) -> NDArray[np.float32]:
@@ -142,32 +181,57 @@ def _veil(studio: Studio, work: Work, shape: Shape) -> Veil | None:
 
 
 def _complete(studio: Studio, work: Work) -> None:
-    """Take the drawing and encode it."""
-    if work.drawing is None:
-        return
+    """Take the drawing and encode it; draw it first if it is large."""
+    if work.commission is not None:
+        _paint(studio, work, *work.commission)
+    elif work.drawing is not None:
+        _write(studio, work, work.drawing)
+
+
+def _paint(studio: Studio, work: Work, sheet: Sheet, brush: Brush) -> None:
+    start = perf_counter()
+
+    def seen(done: int, amount: int, tile: Stylized) -> None:
+        studio.pace.measured(tile)
+        studio.leases.stage(work.held, tile_stage(done, amount))
+        if studio.leases.lost(work.held):
+            raise EngineBusy("Somebody else draws this picture by now, or nobody should.")
+
+    with sheet:
+        painted = studio.easel.draw(sheet, brush, work.parameters.output, seen)
+    work.picture = _picture(work, painted.content, *sheet.size, painted.cost)
+    device = painted.cost.own_ms / 1000
+    work.timings |= {"device": device, "draw": perf_counter() - start}
+
+
+def _write(studio: Studio, work: Work, drawing: "Future[Stylized]") -> None:
     asked = perf_counter()
     try:
-        drawn = work.drawing.result(studio.worker_settings.patience_seconds)
+        drawn = drawing.result(studio.worker_settings.patience_seconds)
     except TimeoutError:
         raise EngineBusy("The engine did not answer in time.") from None
     studio.pace.measured(drawn)
     ready = perf_counter()
     studio.leases.stage(work.held, "encode")
-    output = work.parameters.output
-    content = studio.encode(work.finished(drawn.pixels), work.alpha, output)
-    height, width = drawn.pixels.shape[:2]
+    pixels = work.finished(drawn.pixels)
+    content = studio.encode(pixels, work.alpha, work.parameters.output)
+    height, width = pixels.shape[:2]
+    work.picture = _picture(work, content, width, height, drawn)
+    work.timings |= {
+        "wait": ready - asked,
+        "device": drawn.own_ms / 1000,
+        "encode": perf_counter() - ready,
+    }
+
+
+def _picture(work: Work, content: bytes, width: int, height: int, cost: Cost) -> Picture:
     asset = NewAsset(
         tenant_id=work.row.tenant_id,
         digest=sha256(content).hexdigest(),
         kind=AssetKind.OUTPUT,
-        media_type=output.format.media_type,
+        media_type=work.parameters.output.format.media_type,
         bytes=len(content),
         width=width,
         height=height,
     )
-    work.picture = Picture(asset, content, drawn)
-    work.timings |= {
-        "wait": ready - asked,
-        "device": work.picture.device_ms / 1000,
-        "encode": perf_counter() - ready,
-    }
+    return Picture(asset, content, cost)

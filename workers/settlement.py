@@ -83,7 +83,7 @@ def _success(work: Work, picture: Picture, card: RateCard) -> Success:
     return Success(
         held=work.held,
         output_digest=picture.asset.digest,
-        cost_micros=ledger.cost(card, picture.device_ms),
+        cost_micros=ledger.cost(card, picture.cost.own_ms),
         timings=json.dumps(timings),
     )
 
@@ -95,7 +95,7 @@ def _inference(studio: Studio, work: Work, picture: Picture) -> NewInference:
         device=studio.device,
         engine=studio.engine,
         stylizer_digest=studio.stylizer or "",
-        batch_size=picture.stylized.batch_size,
-        device_ms=picture.stylized.device_ms,
-        pixel_share=picture.stylized.pixel_share,
+        batch_size=picture.cost.batch_size,
+        device_ms=picture.cost.device_ms,
+        pixel_share=picture.cost.pixel_share,
     )

@@ -17,8 +17,10 @@ from app.errors import ImpastoError
 from app.queue import Tickets
 from app.settings import RateCard, WorkerSettings
 from app.storage import Blob, Storage, asset_key
-from workers.batcher import Item, Stylized
+from workers.batcher import Cost, Item, Stylized
 from workers.codec.child import Decoded
+from workers.codec.strips import Sheet
+from workers.easel import Brush, Easel
 from workers.finish import Pixels, finish
 from workers.gate import Gate
 from workers.leases import Leases
@@ -41,6 +43,7 @@ class Studio:
     decode: Callable[[bytes, int | None], Decoded]
     draw: Callable[[Item], "Future[Stylized]"]
     encode: Callable[[Any, Any, Output], bytes]
+    easel: Easel  #: for pictures too large for the two before
     stylebook: Stylebook
     leases: Leases
     gate: Gate
@@ -55,18 +58,13 @@ class Picture:
 
     asset: NewAsset
     content: bytes
-    stylized: Stylized
+    cost: Cost
 
     @property
     def blob(self) -> Blob:
         """What to store."""
         key = asset_key(self.asset.tenant_id, self.asset.digest)
         return Blob(key, self.content, self.asset.media_type)
-
-    @property
-    def device_ms(self) -> float:
-        """This picture's part of its batch."""
-        return self.stylized.device_ms * self.stylized.pixel_share
 
 
 @dataclass
@@ -80,6 +78,7 @@ class Work:
     content: Any = None  #: the photograph's pixels, where the finish needs them
     keep: Any = None  #: what its mask keeps of it
     drawing: "Future[Stylized] | None" = None
+    commission: tuple[Sheet, Brush] | None = None  #: instead of a drawing, for a large picture
     picture: Picture | None = None
     error: ImpastoError | None = None
 

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from tests.integration.conftest import Api
 from tests.integration.test_api_uploads import announce, send, upload_of
-from tests.unit.pictures import animated, jpeg, png, png_bomb, strip, webp_bomb
+from tests.unit.pictures import animated, blank, jpeg, png, png_bomb, strip, webp_bomb
 
 HOSTILE = {
     "not an image": (b"hello, I am a text file", "invalid-image"),
@@ -20,7 +20,9 @@ HOSTILE = {
     "animated PNG": (animated("PNG"), "invalid-image"),
     "1x1": (png((1, 1)), "invalid-image"),
     "PNG bomb of 50,000 x 50,000": (png_bomb(50_000), "image-too-large"),
-    "strip of 20,000 x 10": (strip(20_000, 10), "image-too-large"),
+    "200 megapixels and one row": (blank(20_000, 10_001), "image-too-large"),
+    "strip of 70,000 x 10": (strip(70_000, 10), "image-too-large"),
+    "strip of 20,000 x 10": (strip(20_000, 10), "invalid-image"),
     "WebP of 38 bytes that asks for much": (webp_bomb(16_000), "image-too-large"),
 }
 

@@ -25,6 +25,7 @@ from app.domain.parameters import Mask, Output, OutputFormat, Parameters
 from app.settings import CATALOG, EngineSettings, LimitSettings, RateCard, WorkerSettings
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
+from tests.easels import new_easel
 from tests.tickets import ListTickets
 from tests.unit import networks
 from tests.unit.pictures import held, photo, saved, truncated
@@ -123,6 +124,7 @@ def opening(sessions: Sessions, tmp_path: Path) -> Iterator[Opening]:
                 decode=lambda content, size: decoders.decode(content, size=size),
                 draw=batcher.submit,
                 encode=encode,
+                easel=new_easel(batcher.submit, reach=engine.reach),
                 stylebook=Stylebook(engine.stylizer_digest),
                 leases=leases,
                 gate=Gate(),

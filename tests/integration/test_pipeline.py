@@ -23,6 +23,7 @@ from app.errors import StorageUnavailable
 from app.settings import LimitSettings, RateCard, WorkerSettings
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
+from tests.easels import new_easel
 from tests.rows import Ground, new_ground
 from tests.tickets import ListTickets
 from workers.batcher import Batcher
@@ -67,6 +68,7 @@ def studio(
             decode=lambda content, size: decoders.decode(content, size=size),
             draw=batcher.submit,
             encode=encode,
+            easel=new_easel(batcher.submit),
             stylebook=Stylebook(None),
             leases=leases,
             gate=Gate(),
@@ -89,7 +91,11 @@ def picture(shade: int, side: int = 64) -> bytes:
 
 
 def queue(
-    studio: Studio, ground: Ground, contents: Sequence[bytes], lane: Lane = Lane.CAMPAIGN
+    studio: Studio,
+    ground: Ground,
+    contents: Sequence[bytes],
+    lane: Lane = Lane.CAMPAIGN,
+    pixels: int = 4096,
 ) -> list[UUID]:
     """Accepted jobs for these bytes, whatever they are: what intake would have let through."""
     assets = [
@@ -115,7 +121,7 @@ def queue(
             style_version_id=ground.style_version_id,
             parameters=Parameters().model_dump(mode="json"),
             content_digest=asset.digest,
-            pixels=4096,
+            pixels=pixels,
         )
         for job_id, asset in zip(new_ids(len(assets)), assets, strict=True)
     ]

@@ -8,7 +8,7 @@ from workers.pace import FIRST_PIXELS, MOST_PIXELS, Pace
 
 def drawn(device_ms: float, batch_size: int = 1) -> Stylized:
     pixels = np.zeros((100, 100, 3), np.uint8)
-    return Stylized(pixels, batch_size, device_ms, 1 / batch_size)
+    return Stylized(batch_size, device_ms, 1 / batch_size, pixels)
 
 
 def test_the_first_claim_is_small() -> None:

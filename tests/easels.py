@@ -1,0 +1,34 @@
+"""An easel for tests, which would not wait for pictures of megapixels."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from threading import BoundedSemaphore
+
+from app.settings import LimitSettings
+from workers.batcher import Ask, Stylized
+from workers.codec.strips import Strips
+from workers.easel import Easel
+
+LIMITS = LimitSettings()
+
+
+def new_easel(
+    submit: Callable[[Ask], "Future[Stylized]"],
+    directory: Path | None = None,
+    *,
+    reach: int | None = 0,
+    side: int = 1024,
+    whole_pixels: int = LIMITS.whole_pixels,
+    places: int = 2,
+) -> Easel:
+    """Cuts into tiles of `side` pixels what has more than `whole_pixels`."""
+    return Easel(
+        Strips(LIMITS, directory),
+        submit,
+        reach=reach,
+        side=side,
+        whole_pixels=whole_pixels,
+        patience=60.0,
+        places=BoundedSemaphore(places),
+    )
