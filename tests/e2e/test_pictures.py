@@ -1,5 +1,8 @@
 """Odd pictures through a whole system: they come out right, or are refused with a code."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from hashlib import sha256
 from io import BytesIO
@@ -54,6 +57,29 @@ def near(picture: Image.Image, at: tuple[int, int], colour: tuple[int, ...], wit
     assert len(pixel) == len(colour)
     pairs = zip(pixel, colour, strict=True)
     assert all(abs(one - other) <= within for one, other in pairs), (pixel, colour)
+
+
+def test_every_control_goes_through_a_whole_system(
+    up: Up, http: httpx2.Client, tmp_path: Path
+) -> None:
+    mask = pictures.png((40, 40))
+    (tmp_path / "mask.png").write_bytes(mask)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "one.png").write_bytes(pictures.png())
+    controls = {"keep-colour": "1", "variation": "7", "mask": tmp_path / "mask.png"}
+    options = [f"--{name}={value}" for name, value in controls.items()]
+    command = [sys.executable, "-c", "from app.cli import main; main()", "submit"]
+    command += [str(tmp_path / "photos"), "--style=great-wave:3,starry-night:1", "--json"]
+    command += [*options, "--deterministic", "--format=png", f"--out={tmp_path}"]
+    command += [f"--url=http://127.0.0.1:{up.port}", f"--key={up.key}"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr
+    campaign = json.loads(answer.stdout)
+    assert campaign["style"] == "great-wave@1:0.75,starry-night@1:0.25"
+    assert campaign["parameters"]["mask"]["digest"] == sha256(mask).hexdigest()
+    with Image.open(tmp_path / "0000-one.png") as drawn:
+        pairs = zip(drawn.tobytes(), pictures.photo().tobytes(), strict=True)
+        assert max(abs(one - other) for one, other in pairs) <= 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
