@@ -72,6 +72,9 @@ class EngineSettings(BaseModel):
     provider: Literal["cpu", "cuda", "tensorrt"] = "cpu"
     device: NonNegativeInt = 0
     threads: NonNegativeInt = Field(0, description="Engine threads; 0 is one per core we may use.")
+    precision: Literal["full", "half", "int8"] = Field(
+        "full", description="half: 16-bit floats, for GPUs; int8: residual blocks, for new CPUs."
+    )
     max_batch: PositiveInt = 8
     tile: Annotated[int, Field(ge=256)] = 1024  # pixels a side; smaller ones overlap more
     max_batch_pixels: PositiveInt | None = Field(

@@ -157,6 +157,23 @@ def test_an_unknown_stylizer_is_answered_with_the_known_ones(tmp_path: Path) -> 
         open_engine(EngineSettings(stylizer="heavy"), small_catalog(tmp_path))
 
 
+def test_a_precision_that_does_not_come_with_the_stylizer_is_refused(tmp_path: Path) -> None:
+    asked = EngineSettings(stylizer="blend-1.0.0", precision="int8")
+    with pytest.raises(EngineUnavailable, match="does not come in int8"):
+        open_engine(asked, small_catalog(tmp_path))
+
+
+def test_another_precision_serves_the_same_styles() -> None:
+    catalog = Catalog(CATALOG)
+    full = open_engine(EngineSettings(), catalog)
+    half = open_engine(EngineSettings(precision="half"), catalog)
+    assert (half.name, half.stylizer_digest) == ("onnxruntime-cpu-half", full.stylizer_digest)
+    content = np.random.default_rng(1).integers(0, 256, (1, 40, 52, 3), dtype=np.uint8)
+    style = np.ones((1, 1603), np.float32)
+    one, two = (each.stylize(content, style, np.ones(1, np.float32)) for each in (full, half))
+    assert np.abs(one.astype(int) - two).max() <= 8
+
+
 def test_every_stylizer_we_ship_is_the_one_of_its_card() -> None:
     catalog = Catalog(CATALOG)
     for name in catalog.stylizers:

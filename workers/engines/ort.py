@@ -42,20 +42,23 @@ class OrtEngine:
         model: Path,
         digest: str,
         *,
+        stylizer: str | None = None,
         parts: Parts | None = None,
         provider: Provider = "cpu",
+        precision: str = "full",
         device: int = 0,
         threads: int = 0,
     ) -> None:
         """
         Load `model` if its SHA-256 is `digest`; 0 `threads` means one per core we may use.
 
-        Without `parts` it draws whole pictures only. Raises `CatalogCorrupt` (not the file of the
-        card) or `EngineUnavailable`.
+        `stylizer` is the digest by which styles know the network, where `model` is the same
+        network in another `precision`. Without `parts` it draws whole pictures only. Raises
+        `CatalogCorrupt` (not the file of the card) or `EngineUnavailable`.
         """
-        self.name = f"onnxruntime-{provider}"
+        self.name = f"onnxruntime-{provider}" + (f"-{precision}" if precision != "full" else "")
         self.device = f"{'cpu' if provider == 'cpu' else 'cuda'}:{device}"
-        self.stylizer_digest: str | None = digest
+        self.stylizer_digest: str | None = stylizer or digest
         self.reach = None if parts is None else parts.reach
 
         def opened(graph: Path, digest: str) -> ort.InferenceSession:
