@@ -20,7 +20,7 @@ from app.domain.requests import Input, MaskRequest
 from app.errors import ClientError, ImpastoError, InvalidImage, NotFound, UnknownUpload
 from app.images import inspect
 from app.settings import LimitSettings
-from app.storage import Storage, asset_key
+from app.storage import Blob, Storage, asset_key
 
 HEADER_BYTES: Final = 256 * 1024  #: enough of most files for header, profiles and thumbnails
 LOOKS: Final = 16  #: uploads looked at together; each is a round trip to the store
@@ -57,6 +57,32 @@ def look_at(content: bytes, *, tenant_id: UUID, limits: LimitSettings) -> NewAss
         width=header.width,
         height=header.height,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A picture whose bytes came with the request: looked at, not stored."""
+
+    asset: NewAsset
+    content: bytes
+
+    @property
+    def blob(self) -> Blob:
+        key = asset_key(self.asset.tenant_id, self.asset.digest)
+        return Blob(key, self.content, self.asset.media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskFile:
+    """A mask that came with the request, and how soft its edge is to be."""
+
+    content: bytes
+    feather: float
+
+    def looked_at(self, tenant_id: UUID, limits: LimitSettings) -> Brought:
+        """Raises `InvalidImage` or `ImageTooLarge`, naming the mask."""
+        with naming_the_mask():
+            return Brought(look_at(self.content, tenant_id=tenant_id, limits=limits), self.content)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.addresses import check_url
 from app.db import Sessions, intake, jobs, ledger, styles
-from app.db.intake import NewAsset, NewJob
+from app.db.intake import NewJob
 from app.db.models import Campaign, StyleVersion
 from app.db.styles import Look
 from app.domain.events import CAMPAIGN_DEFAULT, JOB_DEFAULT, EventType
@@ -28,8 +28,8 @@ from app.domain.requests import (
 from app.errors import ClientError, ImageTooLarge, InvalidImage, InvalidRequest, SourceForbidden
 from app.queue import Tickets
 from app.settings import LimitSettings, Settings
-from app.sources import Source, Sources, look_at, name_of, naming_the_mask
-from app.storage import Blob, Storage, asset_key
+from app.sources import Brought, MaskFile, Source, Sources, look_at, name_of
+from app.storage import Storage
 
 MAX_TICKETS = 4  #: claims woken by one campaign; each that finds more wakes another at once
 
@@ -63,27 +63,6 @@ class Desk:
         )
 
 
-@dataclass(frozen=True)
-class MaskFile:
-    """A mask that came with the request itself."""
-
-    content: bytes
-    feather: float
-
-
-@dataclass(frozen=True)
-class Brought:
-    """A picture whose bytes came with the request, looked at but not stored."""
-
-    asset: NewAsset
-    content: bytes
-
-    @property
-    def blob(self) -> Blob:
-        key = asset_key(self.asset.tenant_id, self.asset.digest)
-        return Blob(key, self.content, self.asset.media_type)
-
-
 def accept_picture(
     desk: Desk,
     tenant_id: UUID,
@@ -97,11 +76,10 @@ def accept_picture(
     Raises `InvalidImage`, `ImageTooLarge`, `UnknownStyle` or `InvalidRequest`; nothing is
     stored or queued then.
     """
-    brought = [_brought(desk, tenant_id, content)]
-    pinned = None
+    limits = desk.settings.limits
+    brought, pinned = [Brought(look_at(content, tenant_id=tenant_id, limits=limits), content)], None
     if mask is not None:
-        with naming_the_mask():
-            brought.append(_brought(desk, tenant_id, mask.content))
+        brought.append(mask.looked_at(tenant_id, limits))
         pinned = Mask(digest=brought[1].asset.digest, feather=mask.feather)
     hook = _hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
@@ -180,11 +158,6 @@ def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, hei
             f"its shorter side must be at least {limits.min_side} pixels."
         )
     return pixels
-
-
-def _brought(desk: Desk, tenant_id: UUID, content: bytes) -> Brought:
-    asset = look_at(content, tenant_id=tenant_id, limits=desk.settings.limits)
-    return Brought(asset, content)
 
 
 def _pinned(parameters: Parameters, look: Look, mask: Mask | None) -> Parameters:

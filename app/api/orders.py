@@ -12,7 +12,7 @@ from app.api.problems import invalid
 from app.domain.parameters import SOFT, Feather
 from app.domain.requests import Input, JobOptions, JobRequest
 from app.errors import BadRequest, InvalidRequest
-from app.submission import MaskFile
+from app.sources import MaskFile
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from queue import Queue
 from threading import Event, Semaphore
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -21,7 +22,7 @@ from app.db.intake import NewJob
 from app.db.models import Delivery, DeliveryState, Job
 from app.domain.ids import new_id
 from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane
-from app.domain.parameters import Parameters
+from app.domain.parameters import Parameters, render_key
 from app.egress import Egress
 from app.errors import NotFound
 from app.fetch import Fetcher
@@ -192,13 +193,13 @@ def porter(sessions: Sessions, tmp_path: Path, egress: Egress) -> Iterator[Porte
         )
 
 
-def queue_url(sessions: Sessions, ground: Ground, url: str) -> UUID:
+def queue_url(sessions: Sessions, ground: Ground, url: str, **wanted: Any) -> UUID:
     job = NewJob(
         id=new_id(),
         lane=Lane.FETCH,
         source=url,
         style_version_id=ground.style_version_id,
-        parameters=Parameters().model_dump(mode="json"),
+        parameters=Parameters(**wanted).model_dump(mode="json"),
     )
     with sessions.begin() as session:
         intake.add_jobs(
@@ -237,6 +238,18 @@ def test_a_picture_behind_a_url_is_stored_and_queued(
     assert porter.storage.get(asset_key(ground.tenant_id, job.content_digest)) == content
     assert isinstance(porter.tickets, ListTickets)
     assert porter.tickets.lanes == [Lane.FETCH, Lane.INTERACTIVE]
+
+
+def test_a_mix_has_the_render_key_it_would_have_had_at_the_door(
+    porter: Porter, sessions: Sessions, ground: Ground
+) -> None:
+    wanted = Parameters(mix={"plain@1": 0.7, "x@1": 0.3}, variation=1)  # JSONB: shorter keys first
+    with serving(lambda _: [reply(200, jpeg())]) as server:
+        job_id = queue_url(sessions, ground, f"{server.url}/a.jpg", **wanted.model_dump())
+        fetch(porter)
+    digest = sha256(jpeg()).hexdigest()
+    key = render_key(content=digest, style="plain@1", stylizer="a" * 64, parameters=wanted)
+    assert find(sessions, job_id).render_key == key
 
 
 @pytest.mark.parametrize(

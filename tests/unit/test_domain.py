@@ -74,6 +74,44 @@ def test_the_render_key_changes_with_everything_that_changes_the_picture() -> No
 
 
 @pytest.mark.parametrize(
+    ("asked", "key"),
+    [
+        ({}, "789a1a131603badedeaebc7b23c420ea2a4a7fcd09f0f64edda88a56e45cb4b5"),
+        ({"strength": 0.5}, "6fa870cee77041017f965832100ba548564e58291ae9249e81ef087edd87b417"),
+        (
+            {"output": {"size": 512, "format": "webp"}},
+            "348d110996582a347392957a5216dad2e3c7e25378c0a9a0bba45e2ac80c7b0d",
+        ),
+    ],
+)
+def test_plain_requests_keep_the_render_keys_of_the_first_release(
+    asked: dict[str, Any], key: str
+) -> None:
+    parameters = Parameters.model_validate(asked)
+    assert render_key(content="c", style="s@1", stylizer="m", parameters=parameters) == key
+
+
+def test_every_control_changes_the_render_key() -> None:
+    mask = {"digest": "a" * 64}
+    asked: list[dict[str, Any]] = [
+        {},
+        {"keep_colour": 0.5},
+        {"variation": 0},
+        {"variation": 1},
+        {"deterministic": True},
+        {"mask": mask},
+        {"mask": mask | {"feather": 0}},
+        {"mix": {"a@1": 0.5, "b@1": 0.5}},
+        {"mix": {"a@1": 0.6, "b@1": 0.4}},
+    ]
+    keys = {
+        render_key(content="c", style="s@1", stylizer="m", parameters=Parameters(**one))
+        for one in asked
+    }
+    assert len(keys) == len(asked)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"strength": 1.01},
