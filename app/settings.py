@@ -147,6 +147,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs asset URLs and derives webhook secrets; keep it."
     )
+    link_key: SecretStr = Field(
+        SecretStr(""), description="Signs asset URLs instead of secret_key: a CDN may hold it."
+    )
     cdn_url: str | None = Field(None, description="Base of delivery URLs when a CDN is in front.")
     url_seconds: PositiveInt = 24 * 3600
     catalog: Path = CATALOG
@@ -160,6 +163,11 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     rate_card: RateCard = RateCard()
     allow_private_sources: bool = False
+
+    @property
+    def links_secret(self) -> str:
+        """What asset URLs are signed with."""
+        return (self.link_key or self.secret_key).get_secret_value()
 
     @field_validator("database_url")
     @classmethod

@@ -16,7 +16,7 @@ def asset_url(settings: Settings, tenant_id: UUID, digest: str) -> str:
     """
     path = f"/{asset_key(tenant_id, digest)}"
     expires = (window(settings) + 2) * _half(settings)
-    query = sign(path, secret=settings.secret_key.get_secret_value(), expires=expires)
+    query = sign(path, secret=settings.links_secret, expires=expires)
     if settings.cdn_url:
         return f"{settings.cdn_url.rstrip('/')}{path}?{query}"
     return f"{settings.public_url.rstrip('/')}/v1/assets/{digest}?owner={tenant_id}&{query}"
@@ -26,9 +26,8 @@ def check_asset_url(
     settings: Settings, tenant_id: UUID, digest: str, expires: int, signature: str
 ) -> None:
     """Raise `Unauthorized` unless the link is ours and in time."""
-    secret = settings.secret_key.get_secret_value()
     path = f"/{asset_key(tenant_id, digest)}"
-    verify(path, expires, signature, secret=secret, now=time())
+    verify(path, expires, signature, secret=settings.links_secret, now=time())
 
 
 def window(settings: Settings) -> int:

@@ -21,7 +21,7 @@ function same(one, other) {
 // 'open', 'expired' or 'forged'. The signed text is what app/signing.py signs: path, newline,
 // expiry. An empty key opens nothing.
 function link(r) {
-    const key = process.env.IMPASTO_SECRET_KEY;
+    const key = process.env.IMPASTO_LINK_KEY;
     const expires = r.args.expires;
     const signature = r.args.signature;
     if (!key || typeof signature !== 'string' || !/^[0-9]{1,12}$/.test(expires)) {

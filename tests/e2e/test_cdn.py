@@ -128,7 +128,7 @@ def cdn(bucket: Bucket, tmp_path: Path) -> Iterator[Cdn]:
     (tmp_path / "nginx.conf").write_text(configuration)
     shutil.copy(CONFIGURATION / "cdn.js", tmp_path)
     environment = {
-        "IMPASTO_SECRET_KEY": SECRET,
+        "IMPASTO_LINK_KEY": SECRET,
         "AWS_ACCESS_KEY_ID": "the-id",
         "AWS_SECRET_ACCESS_KEY": "the-key",
     }

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from tests.integration.conftest import Api, serving
@@ -101,6 +102,18 @@ def test_a_signed_link_ends_and_cannot_be_bent(shared_api: Api, client: TestClie
     ):
         bent = client.get(PATH, params={**query, name: value}, headers=nobody)
         assert bent.status_code == 401, name
+
+
+def test_a_cdn_may_hold_a_key_that_opens_links_and_nothing_else(
+    shared_api: Api, client: TestClient
+) -> None:
+    from app.api.links import asset_url
+
+    ours = shared_api.desk.settings
+    apart = ours.model_copy(update={"link_key": SecretStr("the CDN's")})
+    url = asset_url(apart, shared_api.ground.tenant_id, PATH[-64:])
+    assert url != asset_url(ours, shared_api.ground.tenant_id, PATH[-64:])
+    assert client.get(url, headers={"Authorization": ""}).status_code == 401
 
 
 @pytest.mark.parametrize("digest", ["a" * 64, "A" * 64, "a" * 63, "..%2f..%2fetc", "%00"])
