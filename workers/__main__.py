@@ -8,11 +8,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from app.cli import controls
 from app.domain.parameters import SOFT, Mask, Output, OutputFormat, Parameters
 from app.errors import BadRequest, ImpastoError
 from app.settings import settings
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeRemainingColumn(),
+)
 
 commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -79,7 +94,13 @@ def stylize(
         deterministic=deterministic,  # as every picture is that is drawn here: alone
         output=Output(format=format_of(out), quality=quality, size=size),
     )
-    made = local.stylize(settings(), picture, style, parameters, out, mask)
+    with Progress(*COLUMNS, console=Console(stderr=True), transient=True) as progress:
+        tiles = progress.add_task(picture.name, total=None, visible=False)
+
+        def seen(done: int, amount: int) -> None:
+            progress.update(tiles, completed=done, total=amount, visible=True)
+
+        made = local.stylize(settings(), picture, style, parameters, out, mask, seen)
     if as_json:
         typer.echo(json.dumps(asdict(made)))
     else:

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.domain.parameters import Output, OutputFormat
+from app.domain.parameters import Output, OutputFormat, Parameters
 from app.errors import EngineBusy, ImageTooLarge
+from app.settings import Settings
 from workers.batcher import Ask, Cost, Stylized, Thumbnail, Tile
 from workers.codec.encode import over_white
 from workers.codec.raster import Raster
 from workers.codec.strips import Sheet, Strips
+from workers.engines.base import Engine
+from workers.finish import Veil, finish
 from workers.tiling import Box, Cut, cuts, reduction
 
 Pixels: TypeAlias = NDArray[np.uint8]  #: [H, W, 3], sRGB
@@ -25,6 +28,7 @@ Pixels: TypeAlias = NDArray[np.uint8]  #: [H, W, 3], sRGB
 Finish: TypeAlias = Callable[[Pixels, Pixels, Box], Pixels]
 #: Hears of every tile: how many are done, of how many, and the last.
 Seen: TypeAlias = Callable[[int, int, Stylized], None]
+Submit: TypeAlias = Callable[[Ask], "Future[Stylized]"]
 
 THUMBNAIL: Final = 2**20  #: pixels
 IN_FLIGHT: Final = 4  #: tiles of one picture that wait for the engine: others get their turn
@@ -38,6 +42,16 @@ class Brush:
     strength: float  #: 0..1
     alone: bool = False  #: shares no batch
     finish: Finish = lambda drawn, content, box: drawn
+
+
+def brush(style: NDArray[np.float32], parameters: Parameters, veil: Veil | None) -> Brush:
+    """How a picture is drawn that was asked for with these parameters."""
+
+    def finished(drawn: Pixels, content: Pixels, box: Box) -> Pixels:
+        keep = None if veil is None else veil.part(box.x, box.y, box.width, box.height)
+        return finish(drawn, content, keep, parameters)
+
+    return Brush(style, parameters.strength, parameters.deterministic, finished)
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ class Easel:
     """
 
     strips: Strips
-    submit: Callable[[Ask], "Future[Stylized]"]
+    submit: Submit
     reach: int | None
     side: int
     whole_pixels: int
@@ -131,6 +145,19 @@ class Easel:
             return future.result(self.patience)
         except TimeoutError:
             raise EngineBusy("The engine did not answer in time.") from None
+
+
+def open_easel(settings: Settings, strips: Strips, engine: Engine, submit: Submit) -> Easel:
+    """Where a process draws large pictures; all its threads but one may be at it."""
+    return Easel(
+        strips,
+        submit,
+        reach=engine.reach,
+        side=settings.engine.tile,
+        whole_pixels=settings.limits.whole_pixels,
+        patience=settings.worker.patience_seconds,
+        places=BoundedSemaphore(max(1, settings.worker.tickets - 1)),
+    )
 
 
 def tile_stage(done: int, amount: int) -> str:

@@ -1,27 +1,36 @@
 """One picture, here and now: the same decoder, engine and encoder, without any service."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.catalog import Catalog, StyleCard
 from app.domain import mix
-from app.domain.parameters import Parameters
+from app.domain.parameters import Output, Parameters
 from app.errors import InvalidRequest, UnknownStyle
 from app.images import inspect
 from app.settings import Settings
 from app.sources import naming_the_mask
 from app.submission import output_pixels
+from workers.batcher import Batcher, Cost
 from workers.codec.child import Decoded
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
+from workers.codec.strips import Decode, Strips, in_memory
+from workers.easel import Brush, Painted, brush, open_easel
 from workers.engines import open_engine
-from workers.finish import Keep, Veil, finish
+from workers.engines.base import Engine
+from workers.finish import SOFTENED, Shape, Veil
 from workers.stylebook import mixed
+from workers.tiling import Box
 from workers.variation import varied
+
+Progress: TypeAlias = Callable[[int, int], None]  #: tiles done, of how many
 
 
 @dataclass(frozen=True)
@@ -41,45 +50,69 @@ def stylize(
     parameters: Parameters,
     out: Path,
     mask: Path | None = None,
+    seen: Progress = lambda done, amount: None,
 ) -> Made:
     """
     Draw `picture` in `style`, one or a mix, and write it to `out`; where `mask` is white, it stays.
 
-    Raises `UnknownStyle`, and what the API raises for a picture or a mask that it refuses.
+    `seen` hears how many tiles of how many are done, if the picture is large. Raises
+    `UnknownStyle`, and what the API raises for a picture or a mask that it refuses.
     """
-    catalog = Catalog(settings.catalog)
+    catalog, limits = Catalog(settings.catalog), settings.limits
     embedding = embedding_of(catalog, style, settings.engine.stylizer)
-    decoded, keep = _decoded(settings, picture, mask, parameters)
-    engine = open_engine(settings.engine, catalog)
-    start = perf_counter()
-    drawn = engine.stylize(
-        decoded.pixels[None],
-        varied(embedding, parameters.variation)[None],
-        np.array([parameters.strength], np.float32),
-    )[0]
-    engine_ms = 1000 * (perf_counter() - start)
-    engine.close()
-    finished = finish(drawn, decoded.pixels, keep, parameters)
-    written = encode(finished, decoded.alpha, parameters.output)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(written)
-    height, width = drawn.shape[:2]
-    return Made(width, height, len(written), round(engine_ms, 3))
-
-
-def _decoded(
-    settings: Settings, picture: Path, mask: Path | None, parameters: Parameters
-) -> tuple[Decoded, Keep | None]:
     content = picture.read_bytes()
-    header = inspect(content, settings.limits)
-    output_pixels(settings.limits, parameters, header.width, header.height)
-    with DecodePool(1, settings.limits) as decoders:
-        decoded = decoders.decode(content, size=parameters.output.size)
-        if mask is None or parameters.mask is None:
-            return decoded, None
-        with naming_the_mask():
-            its = decoders.decode(mask.read_bytes(), size=max(decoded.pixels.shape))
-    return decoded, Veil(its.pixels, decoded.pixels.shape[:2], parameters.mask.feather).whole
+    header = inspect(content, limits)
+    pixels = output_pixels(limits, parameters, header.width, header.height)
+    width, height = parameters.output_size(header.width, header.height)
+    strips = Strips(limits, settings.worker.scratch)
+    engine = open_engine(settings.engine, catalog)
+    with DecodePool(1, in_memory(limits)) as decoders:
+        decode = strips.reducing(decoders.decode)
+        veil = _veil(decode, mask, (height, width), parameters)
+        strokes = brush(varied(embedding, parameters.variation), parameters, veil)
+        if pixels > limits.whole_pixels:
+            painted = _in_tiles(settings, engine, strips, content, strokes, parameters.output, seen)
+        else:
+            decoded = decode(content, parameters.output.size)
+            painted = _whole(engine, decoded, strokes, parameters.output)
+    engine.close()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(painted.content)
+    return Made(width, height, len(painted.content), round(painted.cost.own_ms, 3))
+
+
+def _whole(engine: Engine, decoded: Decoded, strokes: Brush, output: Output) -> Painted:
+    strength = np.array([strokes.strength], np.float32)
+    start = perf_counter()
+    drawn = engine.stylize(decoded.pixels[None], strokes.style[None], strength)[0]
+    cost = Cost(1, 1000 * (perf_counter() - start), 1.0)
+    height, width = drawn.shape[:2]
+    finished = strokes.finish(drawn, decoded.pixels, Box(0, 0, width, height))
+    return Painted(encode(finished, decoded.alpha, output), cost)
+
+
+def _in_tiles(
+    settings: Settings,
+    engine: Engine,
+    strips: Strips,
+    content: bytes,
+    strokes: Brush,
+    output: Output,
+    seen: Progress,
+) -> Painted:
+    pixels = settings.engine.batch_pixels
+    batcher = Batcher(engine, max_batch=settings.engine.max_batch, max_batch_pixels=pixels)
+    easel = open_easel(settings, strips, engine, batcher.submit)
+    with batcher, easel.open(content, output.size) as sheet:
+        return easel.draw(sheet, strokes, output, lambda done, amount, _: seen(done, amount))
+
+
+def _veil(decode: Decode, mask: Path | None, shape: Shape, parameters: Parameters) -> Veil | None:
+    if mask is None or parameters.mask is None:
+        return None
+    with naming_the_mask():
+        decoded = decode(mask.read_bytes(), min(max(shape), SOFTENED))
+    return Veil(decoded.pixels, shape, parameters.mask.feather)
 
 
 def embedding_of(catalog: Catalog, style: str, stylizer: str) -> NDArray[np.float32]:

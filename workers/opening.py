@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore
 from time import monotonic
 
 from app.bell import Bell
@@ -15,7 +14,7 @@ from workers.batcher import Batcher
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
 from workers.codec.strips import Strips, in_memory
-from workers.easel import Easel
+from workers.easel import open_easel
 from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.gate import Gate
@@ -51,7 +50,7 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 decode=strips.reducing(decoders.decode),
                 draw=batcher.submit,
                 encode=encode,
-                easel=open_easel(settings, strips, engine, batcher),
+                easel=open_easel(settings, strips, engine, batcher.submit),
                 stylebook=Stylebook(engine.stylizer_digest),
                 leases=leases,
                 gate=Gate(),
@@ -62,19 +61,6 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
         finally:
             leases.hand_back(by=name)
     engine.close()
-
-
-def open_easel(settings: Settings, strips: Strips, engine: Engine, batcher: Batcher) -> Easel:
-    """Where this process draws large pictures; all its threads but one may be at it."""
-    return Easel(
-        strips,
-        batcher.submit,
-        reach=engine.reach,
-        side=settings.engine.tile,
-        whole_pixels=settings.limits.whole_pixels,
-        patience=settings.worker.patience_seconds,
-        places=BoundedSemaphore(max(1, settings.worker.tickets - 1)),
-    )
 
 
 def _batcher(settings: Settings, engine: Engine) -> Batcher:

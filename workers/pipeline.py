@@ -21,11 +21,10 @@ from app.sources import naming_the_mask
 from app.storage import asset_key
 from workers.batcher import Cost, Item, Stylized
 from workers.codec.strips import Sheet
-from workers.easel import Brush, tile_stage
-from workers.finish import SOFTENED, Pixels, Shape, Veil, finish, needs_content
+from workers.easel import Brush, brush, tile_stage
+from workers.finish import SOFTENED, Shape, Veil, needs_content
 from workers.settlement import settle
 from workers.studio import Picture, Studio, Work
-from workers.tiling import Box
 from workers.variation import varied
 
 log = logging.getLogger(__name__)
@@ -149,13 +148,7 @@ def _commission(studio: Studio, work: Work, content: bytes) -> tuple[Sheet, Brus
     parameters = work.parameters
     sheet = studio.easel.open(content, parameters.output.size)
     veil = _veil(studio, work, sheet.size[::-1])
-
-    def finished(drawn: Pixels, content: Pixels, box: Box) -> Pixels:
-        keep = None if veil is None else veil.part(box.x, box.y, box.width, box.height)
-        return finish(drawn, content, keep, parameters)
-
-    style = _style(studio, work)
-    return sheet, Brush(style, parameters.strength, parameters.deterministic, finished)
+    return sheet, brush(_style(studio, work), parameters, veil)
 
 
 def _style(studio: Studio, work: Work) -> NDArray[np.float32]:
@@ -188,7 +181,7 @@ def _complete(studio: Studio, work: Work) -> None:
         _write(studio, work, work.drawing)
 
 
-def _paint(studio: Studio, work: Work, sheet: Sheet, brush: Brush) -> None:
+def _paint(studio: Studio, work: Work, sheet: Sheet, its_brush: Brush) -> None:
     start = perf_counter()
 
     def seen(done: int, amount: int, tile: Stylized) -> None:
@@ -198,7 +191,7 @@ def _paint(studio: Studio, work: Work, sheet: Sheet, brush: Brush) -> None:
             raise EngineBusy("Somebody else draws this picture by now, or nobody should.")
 
     with sheet:
-        painted = studio.easel.draw(sheet, brush, work.parameters.output, seen)
+        painted = studio.easel.draw(sheet, its_brush, work.parameters.output, seen)
     work.picture = _picture(work, painted.content, *sheet.size, painted.cost)
     device = painted.cost.own_ms / 1000
     work.timings |= {"device": device, "draw": perf_counter() - start}
