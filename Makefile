@@ -9,7 +9,7 @@ INSTALLED := .venv/installed
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up migrate test check format bench chaos lock clean
+.PHONY: help demo up migrate test check format bench large chaos lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -39,6 +39,9 @@ format: $(INSTALLED) ## Format, and mend what can be mended
 
 bench: $(INSTALLED) ## Measure speed and memory
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+large: $(INSTALLED) ## Draw pictures of up to 200 megapixels; look at seams, time and memory
+	@$(BIN)/python -m benchmarks large $(ARGS)
 
 chaos: $(INSTALLED) ## Kill, cut and stall everything, then count what was lost
 	@$(BIN)/python -m pytest tests/chaos $(ARGS)

@@ -15,6 +15,7 @@ from rich.table import Table
 from benchmarks import machine
 from benchmarks.accept import accept
 from benchmarks.interactive import interactive
+from benchmarks.large import large
 from benchmarks.memory import memory
 from benchmarks.overhead import overhead
 from benchmarks.result import Bench, Benchmark, Result
@@ -26,6 +27,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "accept": accept,
     "interactive": interactive,
     "memory": memory,
+    "large": large,
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 
 from app.settings import LimitSettings
-from workers.batcher import Ask, Stylized
+from workers.asks import Ask, Stylized
 from workers.codec.strips import Strips
 from workers.easel import Easel
 

@@ -15,7 +15,7 @@ from PIL import Image
 from app.domain.parameters import Output, OutputFormat, Parameters
 from app.errors import EngineBusy, ImageTooLarge
 from app.settings import Settings
-from workers.batcher import Ask, Cost, Stylized, Thumbnail, Tile
+from workers.asks import Ask, Cost, Stylized, Thumbnail, Tile
 from workers.codec.encode import over_white
 from workers.codec.raster import Raster
 from workers.codec.strips import Sheet, Strips
@@ -153,7 +153,7 @@ def open_easel(settings: Settings, strips: Strips, engine: Engine, submit: Submi
         strips,
         submit,
         reach=engine.reach,
-        side=settings.engine.tile,
+        side=settings.engine.tile_side,
         whole_pixels=settings.limits.whole_pixels,
         patience=settings.worker.patience_seconds,
         places=BoundedSemaphore(max(1, settings.worker.tickets - 1)),

@@ -17,7 +17,8 @@ from app.images import inspect
 from app.settings import Settings
 from app.sources import naming_the_mask
 from app.submission import output_pixels
-from workers.batcher import Batcher, Cost
+from workers.asks import Cost
+from workers.batcher import Batcher
 from workers.codec.child import Decoded
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool

@@ -1,6 +1,6 @@
 """How fast this worker's engine is, learned from its own answers."""
 
-from workers.batcher import Stylized
+from workers.asks import Stylized
 
 MOST_PIXELS = 64 * 2**20  #: of one claim, however fast the engine: they are all in memory at once
 FIRST_PIXELS = 2**20  #: of a claim before anything was measured

@@ -19,7 +19,7 @@ from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
 from app.errors import EngineBusy, ImpastoError, InvalidImage
 from app.sources import naming_the_mask
 from app.storage import asset_key
-from workers.batcher import Cost, Item, Stylized
+from workers.asks import Cost, Item, Stylized
 from workers.codec.strips import Sheet
 from workers.easel import Brush, brush, tile_stage
 from workers.finish import SOFTENED, Shape, Veil, needs_content

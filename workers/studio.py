@@ -17,7 +17,7 @@ from app.errors import ImpastoError
 from app.queue import Tickets
 from app.settings import RateCard, WorkerSettings
 from app.storage import Blob, Storage, asset_key
-from workers.batcher import Cost, Item, Stylized
+from workers.asks import Cost, Item, Stylized
 from workers.codec.child import Decoded
 from workers.codec.strips import Sheet
 from workers.easel import Brush, Easel

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from app.errors import EngineBusy, OutputInvalid
-from workers.batcher import Batcher, Item, Stylized
+from workers.asks import Item, Stylized
+from workers.batcher import Batcher
 from workers.engines.base import Embeddings, Engine, Pictures, Strengths
 from workers.engines.null import NullEngine
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.batcher import OVERTAKINGS, Batches, Shape
+from workers.asks import Shape
+from workers.batcher import OVERTAKINGS, Batches
 
 SMALL, WIDE, LARGE = (32, 32), (32, 64), (256, 256)
 MAX_BATCH, MAX_PIXELS = 4, 3 * 32 * 64

@@ -18,7 +18,8 @@ from app.settings import CATALOG, EngineSettings
 from tests.easels import new_easel
 from tests.unit import pictures
 from tests.unit.test_strips import gap, noise
-from workers.batcher import Ask, Batcher, Item, Stylized, Tile
+from workers.asks import Ask, Item, Stylized, Tile
+from workers.batcher import Batcher
 from workers.easel import THUMBNAIL, Brush, Easel, thumbnail, tile_stage
 from workers.engines import open_engine
 from workers.engines.base import Affines, Engine, Pictures

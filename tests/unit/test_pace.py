@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from workers.batcher import Stylized
+from workers.asks import Stylized
 from workers.pace import FIRST_PIXELS, MOST_PIXELS, Pace
 
 
