@@ -152,6 +152,12 @@ def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, hei
             f"The output would have {pixels:,} pixels; the limit is {limits.output_pixels:,}. "
             f"Ask for output.size {fits} or less."
         )
+    if max(out_width, out_height) > parameters.output.format.max_side:
+        raise ImageTooLarge(
+            f"The output would be {out_width}x{out_height}; no {parameters.output.format} has more "
+            f"than {parameters.output.format.max_side} pixels a side. Ask for output.size "
+            f"{parameters.output.format.max_side}, or another format."
+        )
     if min(out_width, out_height) < limits.min_side:
         raise InvalidImage(
             f"The output would be {out_width}x{out_height}; "

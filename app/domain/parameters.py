@@ -21,6 +21,11 @@ class OutputFormat(StrEnum):
     def media_type(self) -> str:
         return f"image/{self.value}"
 
+    @property
+    def max_side(self) -> int:
+        """What the format, or the libraries that read it, can hold."""
+        return 16_383 if self is OutputFormat.WEBP else 65_500
+
 
 class Output(BaseModel):
     """How the finished picture is written."""

@@ -71,6 +71,13 @@ def test_a_picture_we_do_not_take_leaves_nothing(
     refusal(client.post("/v1/jobs", files=files, data={"style": "plain"}), 422, code)
 
 
+@pytest.mark.usefixtures("unchanged")
+def test_an_output_that_its_format_cannot_hold_is_refused(client: TestClient) -> None:
+    form = {"style": "plain", "format": "webp"}
+    answer = client.post("/v1/jobs", files={"content": blank(16_400, 64)}, data=form)
+    assert "no webp has more than 16383" in refusal(answer, 422, "image-too-large")["detail"]
+
+
 @pytest.mark.parametrize(("content", "code"), HOSTILE.values(), ids=HOSTILE)
 def test_an_upload_we_do_not_take_leaves_nothing(
     api: Api, client: TestClient, content: bytes, code: str

@@ -36,11 +36,11 @@ def claim(
     pixels: int = 10**9,
     lease: float = 60,
     crashes: int = MAX_SOLO_CRASHES,
+    most_each: int = 10**9,
 ) -> Sequence[Row[Any]]:
+    wanted: dict[str, Any] = {"limit": limit, "pixels": pixels, "most_each": most_each}
     with sessions.begin() as session:
-        return jobs.claim(
-            session, lane, worker=worker, limit=limit, pixels=pixels, lease=lease, crashes=crashes
-        )
+        return jobs.claim(session, lane, worker=worker, lease=lease, crashes=crashes, **wanted)
 
 
 def succeed(sessions: Sessions, ground: Ground, rows: Sequence[Row[Any]]) -> set[UUID]:
@@ -78,6 +78,25 @@ def test_a_claim_takes_the_oldest_first_and_stops_at_its_pixels(
         ids = new_jobs(session, ground, 5, pixels=100)
     assert [row.id for row in claim(sessions, pixels=250)] == ids[:3]
     assert len(claim(sessions, pixels=1)) == 1
+
+
+def test_a_job_larger_than_a_claim_comes_alone(sessions: Sessions, ground: Ground) -> None:
+    with sessions.begin() as session:
+        small = new_jobs(session, ground, 2, pixels=100)
+        large = new_jobs(session, ground, 1, pixels=10_000)
+        after = new_jobs(session, ground, 1, pixels=100)
+    assert [row.id for row in claim(sessions, pixels=1_000)] == small
+    assert [row.id for row in claim(sessions, pixels=1_000)] == large
+    assert [row.id for row in claim(sessions, pixels=1_000)] == after
+
+
+def test_a_claim_leaves_what_is_too_large_for_it(sessions: Sessions, ground: Ground) -> None:
+    with sessions.begin() as session:
+        large = new_jobs(session, ground, 1, pixels=10_000)
+        small = new_jobs(session, ground, 1, pixels=100)
+    assert [row.id for row in claim(sessions, most_each=1_000)] == small
+    assert claim(sessions, most_each=1_000) == []
+    assert [row.id for row in claim(sessions)] == large
 
 
 def test_a_claim_is_fair_between_tenants(sessions: Sessions, ground: Ground) -> None:
