@@ -4,12 +4,14 @@ import base64
 import hashlib
 import json
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from training.config import Config
+from training.data import DataError
 from training.model import kmac_per_pixel
 
 SOURCES = Path(__file__).parent / "sources.toml"
@@ -23,9 +25,19 @@ def read_sources() -> dict[str, Any]:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Sorted and indented, so that equal content is equal bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    write_whole(path, (text + "\n").encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write beside and rename, so that whoever is killed leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def sha256(content: bytes) -> str:
@@ -92,3 +104,60 @@ def write_style(path: Path, card: dict[str, Any], stylizer: str, embedding: Tens
     others = {name: known[name] for name in ("baselines",) if name in known}
     embeddings = known.get("embeddings", {}) | {stylizer: embedding_entry(embedding)}
     write_json(path, {**card, **others, "embeddings": embeddings})
+
+
+@dataclass(frozen=True)
+class Words:
+    """What somebody who brings a style says of it."""
+
+    slug: str
+    version: int
+    title: str
+    artist: str
+    year: int
+    description: str
+    spdx: str
+    licensor: str
+    evidence: str
+
+    @property
+    def file_name(self) -> str:
+        """Where its card lies in `styles`; the first version needs no number."""
+        return f"{self.slug}.json" if self.version == 1 else f"{self.slug}@{self.version}.json"
+
+
+def check_free(catalog: Path, words: Words) -> Path:
+    """Where the card will lie; raises DataError where it does, for versions never change."""
+    path = catalog / "styles" / words.file_name
+    if path.exists():
+        raise DataError(
+            f"there is a style {words.slug}@{words.version} already, and versions never change; "
+            "--style-version makes another one"
+        )
+    return path
+
+
+def learned_card(
+    words: Words, picture: Path, stylizer: str, embedding: Tensor, how: dict[str, Any]
+) -> dict[str, Any]:
+    """The card of a style learned from one picture; `how` holds `learned` and `quality`."""
+    return {
+        "slug": words.slug,
+        "version": words.version,
+        "title": words.title,
+        "artist": words.artist,
+        "year": words.year,
+        "description": words.description,
+        "licence": {
+            "spdx": words.spdx,
+            "licensor": words.licensor,
+            "evidence": words.evidence,
+        },
+        "style_image": {
+            "file_name": picture.name,
+            "sha256": sha256(picture.read_bytes()),
+            "origin": "Given by whoever had the style learned; not kept.",
+        },
+        "embeddings": {stylizer: embedding_entry(embedding)},
+        **how,
+    }

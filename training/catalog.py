@@ -1,8 +1,10 @@
 """What has shipped, read back: the weights in the catalog are also what training goes on from."""
 
 import base64
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,6 +30,18 @@ def read_stylizer(folder: Path, shape: StylizerShape) -> Stylizer:
     arrays = (numpy_helper.to_array(tensor).copy() for tensor in kernels)
     stylizer.load_state_dict(dict(zip(wanted, map(torch.from_numpy, arrays), strict=True)))
     return stylizer
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What `folder`/model.json says; raises DataError where model.onnx is not the file it means."""
+    try:
+        card: dict[str, Any] = json.loads((folder / "model.json").read_text("utf-8"))
+        digest = hashlib.sha256((folder / "model.onnx").read_bytes()).hexdigest()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} holds no stylizer that can be read: {error}") from error
+    if card["digest"] != digest:
+        raise DataError(f"{folder / 'model.onnx'} is not the file that its card describes")
+    return card
 
 
 def read_embeddings(catalog: Path, stylizer: str) -> dict[str, Tensor]:

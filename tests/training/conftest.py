@@ -32,6 +32,16 @@ def draw(path: Path, seed: int, side: int = 48) -> None:
     Image.fromarray(array).save(path)
 
 
+def paint(path: Path, seed: int = 0, side: int = 320) -> None:
+    """Blobs of colour eight pixels wide: something with strokes."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (side // 8, side // 8, 3)).astype(np.uint8))
+    coarse.resize((side, side), Image.Resampling.BICUBIC).save(path)
+
+
 @pytest.fixture
 def tiny() -> StylizerShape:
     import torch
