@@ -31,10 +31,17 @@ def resolve(session: Session, wanted: Iterable[str], *, stylizer: str) -> dict[s
     Wishes may be mixes. Only versions for `stylizer` (a digest, or "" for any) count. Raises
     `UnknownStyle`, and `InvalidRequest` for a mix that is none.
     """
-    shares = {wish: mix.parse(wish) for wish in set(wanted)}
+    shares = {wish: _shares(wish) for wish in set(wanted)}
     names = {name for one in shares.values() for name in one}
     versions = {name: _version(session, name, stylizer) for name in names}
     return {wish: _look(one, versions) for wish, one in shares.items()}
+
+
+def _shares(wish: str) -> Mix:
+    try:
+        return mix.parse(wish)
+    except ValueError as error:
+        raise _no_mix(str(error)) from error
 
 
 def _look(shares: Mix, versions: dict[str, StyleVersion]) -> Look:

@@ -10,7 +10,8 @@ import pytest
 
 from app.catalog import Catalog, sync
 from app.db import Sessions, styles
-from app.errors import CatalogCorrupt, UnknownStyle
+from app.db.models import Style, StyleVersion, Stylizer
+from app.errors import CatalogCorrupt, InvalidRequest, UnknownStyle
 from app.settings import CATALOG
 
 
@@ -70,10 +71,27 @@ def test_the_newest_version_answers_to_the_plain_name(sessions: Sessions, tmp_pa
             sync(session, Catalog(write_catalog(tmp_path, version=version)))
     with sessions() as session:
         found = styles.resolve(session, ["plain", "plain@1"], stylizer="")
-        assert (found["plain"].version, found["plain@1"].version) == (2, 1)
+    assert (found["plain"].version.version, found["plain@1"].version.version) == (2, 1)
 
 
-@pytest.mark.parametrize("name", ["nobody", "plain@9", "plain@0", "Plain", "plain@1; DROP", ""])
+def test_styles_of_different_stylizers_make_no_mix(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        for slug, digest in (("plain", "a" * 64), ("other", "b" * 64)):
+            about = {"digest": digest, "name": slug, "version": "1", "embedding_size": 1}
+            session.add_all([Stylizer(**about, card={}), Style(slug=slug, title=slug)])
+            session.flush()
+            numbers = {"version": 1, "embedding": b"\0" * 4, "card": {}}
+            session.add(StyleVersion(slug=slug, stylizer_digest=digest, **numbers))
+    with sessions() as session:
+        with pytest.raises(InvalidRequest, match="different stylizers; mix styles of one"):
+            styles.resolve(session, ["plain:1,other:1"], stylizer="")
+        with pytest.raises(UnknownStyle, match="other"):
+            styles.resolve(session, ["plain:1,other:1"], stylizer="a" * 64)
+        with pytest.raises(InvalidRequest, match="name a style"):
+            styles.resolve(session, [""], stylizer="")
+
+
+@pytest.mark.parametrize("name", ["nobody", "plain@9", "plain@0", "Plain", "plain@1; DROP"])
 def test_a_style_that_is_not_there_is_refused(
     sessions: Sessions, tmp_path: Path, name: str
 ) -> None:
