@@ -19,6 +19,7 @@ def new_easel(
     *,
     reach: int | None = 0,
     side: int = 1024,
+    snug: bool = False,
     whole_pixels: int = LIMITS.whole_pixels,
     places: int = 2,
 ) -> Easel:
@@ -28,6 +29,7 @@ def new_easel(
         submit,
         reach=reach,
         side=side,
+        snug=snug,
         whole_pixels=whole_pixels,
         patience=60.0,
         places=BoundedSemaphore(places),

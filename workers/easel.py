@@ -75,6 +75,7 @@ class Easel:
     submit: Submit
     reach: int | None
     side: int
+    snug: bool  #: a tile fills a batch by itself: its shape need not be that of others
     whole_pixels: int
     patience: float  #: seconds for one answer of the engine
     places: BoundedSemaphore  #: callers beyond these draw small pictures meanwhile
@@ -105,7 +106,7 @@ class Easel:
         keeps_alpha = sheet.alpha is not None and output.format is not OutputFormat.JPEG
         measured = self._measured(sheet.pixels, brush)
         spent = measured.own_ms
-        tiles = cuts(width, height, side=self.side, overlap=self.reach or 0)
+        tiles = cuts(width, height, side=self.side, overlap=self.reach or 0, snug=self.snug)
         with self.strips.blank(width, height, alpha=keeps_alpha) as canvas:
             drawn = self._drawn(sheet.pixels, tiles, measured.pixels, alone=brush.alone)
             for done, (cut, content, answer) in enumerate(drawn, 1):
@@ -149,11 +150,13 @@ class Easel:
 
 def open_easel(settings: Settings, strips: Strips, engine: Engine, submit: Submit) -> Easel:
     """Where a process draws large pictures; all its threads but one may be at it."""
+    side = settings.engine.tile_side
     return Easel(
         strips,
         submit,
         reach=engine.reach,
-        side=settings.engine.tile_side,
+        side=side,
+        snug=2 * side**2 > settings.engine.batch_pixels,
         whole_pixels=settings.limits.whole_pixels,
         patience=settings.worker.patience_seconds,
         places=BoundedSemaphore(max(1, settings.worker.tickets - 1)),

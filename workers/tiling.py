@@ -27,18 +27,19 @@ class Cut:
     core: Box
 
 
-def cuts(width: int, height: int, *, side: int, overlap: int) -> list[Cut]:
+def cuts(width: int, height: int, *, side: int, overlap: int, snug: bool = False) -> list[Cut]:
     """
     The tiles of a picture, row by row; their cores cover every pixel once.
 
     Windows are of one shape, `side` x `side` unless the picture is smaller, and are pushed
-    inwards at the edges rather than cut: so all tiles of all pictures may share batches. A core
+    inwards at the edges rather than cut: so all tiles of all pictures may share batches. `snug`
+    ones share none with other pictures', but are no larger than so many of them need be. A core
     stays `overlap` pixels away from its window's edges, but for those that are the picture's own.
     """
-    columns = _spans(width, side, overlap)
+    columns = _spans(width, side, overlap, snug)
     return [
         Cut(Box(x, y, wide, high), Box(left, top, right - left, bottom - top))
-        for y, high, top, bottom in _spans(height, side, overlap)
+        for y, high, top, bottom in _spans(height, side, overlap, snug)
         for x, wide, left, right in columns
     ]
 
@@ -49,7 +50,7 @@ def reduction(width: int, height: int, pixels: int) -> int:
     return max(1, min(fits, min(width, height) // MIN_SIDE))
 
 
-def _spans(length: int, side: int, overlap: int) -> list[tuple[int, int, int, int]]:
+def _spans(length: int, side: int, overlap: int, snug: bool) -> list[tuple[int, int, int, int]]:
     """Start and length of each window along one side, and from where to where its core goes."""
     padded = _up(length)
     side, overlap = side - side % GRID, _up(overlap)
@@ -58,6 +59,8 @@ def _spans(length: int, side: int, overlap: int) -> list[tuple[int, int, int, in
     if side <= 2 * overlap:
         raise ValueError(f"tiles of {side} pixels keep nothing beside {overlap} of overlap")
     amount = ceil((padded - 2 * overlap) / (side - 2 * overlap))
+    if snug:
+        side = _up(ceil((padded - 2 * overlap) / amount)) + 2 * overlap
     room = (padded - side) // GRID
     starts = [GRID * (room * i // (amount - 1)) for i in range(amount)]
     # Where two windows overlap, their cores meet in the middle.

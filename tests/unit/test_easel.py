@@ -70,15 +70,15 @@ def decoded(content: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(BytesIO(content)))
 
 
-@pytest.mark.parametrize("size", [(431, 389), (300, 520)])
+@pytest.mark.parametrize(("size", "snug"), [((431, 389), False), ((300, 520), True)])
 def test_tiles_are_what_the_whole_picture_would_be(
-    light: Engine, styles: list[NDArray[np.float32]], size: tuple[int, int]
+    light: Engine, styles: list[NDArray[np.float32]], size: tuple[int, int], snug: bool
 ) -> None:
     photo = noise(size[1], size[0], 3)
     affine = light.measure(photo[None], styles[0][None], np.ones(1, np.float32))
     whole = light.paint(photo[None], affine)[0]
     with batcher(light) as drawing:
-        easel = new_easel(drawing.submit, reach=light.reach, side=160)
+        easel = new_easel(drawing.submit, reach=light.reach, side=160, snug=snug)
         with easel.open(pictures.saved(Image.fromarray(photo), "PNG"), None) as sheet:
             painted = easel.draw(sheet, Brush(styles[0], 1.0), PNG, nothing)
     assert gap(decoded(painted.content), whole) <= 2

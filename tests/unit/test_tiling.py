@@ -11,21 +11,23 @@ sides = st.integers(32, 700)
 
 
 @settings(deadline=None, max_examples=60)
-@given(sides, sides, st.integers(64, 300), st.integers(0, 28))
-def test_cores_cover_every_pixel_once(width: int, height: int, side: int, overlap: int) -> None:
+@given(sides, sides, st.integers(64, 300), st.integers(0, 28), st.booleans())
+def test_cores_cover_every_pixel_once(
+    width: int, height: int, side: int, overlap: int, snug: bool
+) -> None:
     seen = np.zeros((height, width), np.uint8)
-    for cut in cuts(width, height, side=side, overlap=overlap):
+    for cut in cuts(width, height, side=side, overlap=overlap, snug=snug):
         core = cut.core
         seen[core.y : core.y + core.height, core.x : core.x + core.width] += 1
     assert (seen == 1).all()
 
 
 @settings(deadline=None, max_examples=60)
-@given(sides, sides, st.integers(64, 300), st.integers(0, 28))
+@given(sides, sides, st.integers(64, 300), st.integers(0, 28), st.booleans())
 def test_a_core_keeps_its_distance_from_edges_that_are_not_the_pictures(
-    width: int, height: int, side: int, overlap: int
+    width: int, height: int, side: int, overlap: int, snug: bool
 ) -> None:
-    for cut in cuts(width, height, side=side, overlap=overlap):
+    for cut in cuts(width, height, side=side, overlap=overlap, snug=snug):
         window, core = cut.window, cut.core
         assert window.x == 0 or core.x - window.x >= overlap
         assert window.y == 0 or core.y - window.y >= overlap
@@ -34,11 +36,12 @@ def test_a_core_keeps_its_distance_from_edges_that_are_not_the_pictures(
         assert bottom >= height or bottom - (core.y + core.height) >= overlap
 
 
-@given(sides, sides, st.integers(64, 300))
+@given(sides, sides, st.integers(64, 300), st.booleans())
 def test_windows_have_one_shape_and_start_where_the_network_steps(
-    width: int, height: int, side: int
+    width: int, height: int, side: int, snug: bool
 ) -> None:
-    windows = [cut.window for cut in cuts(width, height, side=side, overlap=20)]
+    windows = [cut.window for cut in cuts(width, height, side=side, overlap=20, snug=snug)]
+    assert all(window.width <= max(side, width + 3) for window in windows)
     assert len({(window.width, window.height) for window in windows}) == 1
     assert all(number % 4 == 0 for w in windows for number in (w.x, w.y, w.width, w.height))
     assert all(w.x + w.width < width + 4 and w.y + w.height < height + 4 for w in windows)
@@ -48,6 +51,12 @@ def test_no_more_tiles_than_it_takes() -> None:
     assert len(cuts(1024, 1024, side=1024, overlap=50)) == 1
     assert len(cuts(1025, 1024, side=1024, overlap=50)) == 2
     assert len(cuts(10_000, 10_000, side=1024, overlap=50)) == 11 * 11
+
+
+def test_snug_tiles_are_as_many_and_no_larger_than_they_need_be() -> None:
+    fixed, snug = (cuts(5000, 5000, side=640, overlap=53, snug=snug) for snug in (False, True))
+    assert len(fixed) == len(snug) == 100
+    assert (fixed[0].window.width, snug[0].window.width) == (640, 604)
 
 
 def test_tiles_that_would_keep_nothing_are_refused() -> None:
