@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -339,3 +339,23 @@ def test_a_deterministic_picture_is_the_same_in_a_crowd_and_alone(painters: Work
         sizes = dict(session.execute(select(Inference.job_id, Inference.batch_size)).all())
     assert sizes[quiet] == sizes[busy] == 1
     assert max(sizes[job_id] for job_id in others) > 1, "there was a crowd"
+
+
+def test_a_picture_in_tiles_is_finished_like_a_whole_one(painters: Workshop) -> None:
+    """Its mask is stretched and its colours are kept tile by tile, without a seam."""
+    content = saved(photo((400, 300)), "PNG")
+    mask = painters.keep(saved(half_mask((90, 70)), "PNG"))
+    wanted: dict[str, Any] = {
+        "mask": Mask(digest=mask.digest, feather=0.02),
+        "keep_colour": 0.5,
+        "deterministic": True,
+    }
+    whole = painters.draw(content, "great-wave", **wanted).astype(int)
+    easel = painters.studio.easel
+    easel = new_easel(easel.submit, reach=easel.reach, side=256, whole_pixels=4000)
+    painters.studio = replace(painters.studio, easel=easel)
+    tiled, again = (painters.draw(content, "great-wave", **wanted).astype(int) for _ in range(2))
+    np.testing.assert_array_equal(tiled, again)
+    np.testing.assert_array_equal(tiled[:, :150], pixels_of(content)[:, :150])
+    assert np.abs(tiled - whole).mean() < 1
+    assert np.abs(tiled - whole).max() <= 12
