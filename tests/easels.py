@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
-from threading import BoundedSemaphore
 
 from app.settings import LimitSettings
 from workers.asks import Ask, Stylized
 from workers.codec.strips import Strips
 from workers.easel import Easel
+from workers.places import Places
 
 LIMITS = LimitSettings()
 
@@ -32,5 +32,5 @@ def new_easel(
         snug=snug,
         whole_pixels=whole_pixels,
         patience=60.0,
-        places=BoundedSemaphore(places),
+        places=Places(places),
     )

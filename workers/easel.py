@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -21,6 +20,7 @@ from workers.codec.raster import Raster
 from workers.codec.strips import Sheet, Strips
 from workers.engines.base import Engine
 from workers.finish import Veil, finish
+from workers.places import Places
 from workers.tiling import Box, Cut, cuts, reduction
 
 Pixels: TypeAlias = NDArray[np.uint8]  #: [H, W, 3], sRGB
@@ -78,7 +78,7 @@ class Easel:
     snug: bool  #: a tile fills a batch by itself: its shape need not be that of others
     whole_pixels: int
     patience: float  #: seconds for one answer of the engine
-    places: BoundedSemaphore  #: callers beyond these draw small pictures meanwhile
+    places: Places  #: callers beyond these draw small pictures meanwhile
 
     def takes(self, pixels: int) -> bool:
         """Whether a picture of so many is drawn here, and not in one call."""
@@ -86,9 +86,9 @@ class Easel:
 
     def most_pixels(self, place: ExitStack) -> int:
         """Take a place until `place` closes: how large a picture may be; small if none is free."""
-        if not self.places.acquire(blocking=False):
+        if not self.places.take():
             return self.whole_pixels
-        place.callback(self.places.release)
+        place.callback(self.places.leave)
         return 2**31 - 1
 
     def open(self, content: bytes, size: int | None) -> Sheet:
@@ -159,7 +159,7 @@ def open_easel(settings: Settings, strips: Strips, engine: Engine, submit: Submi
         snug=2 * side**2 > settings.engine.batch_pixels,
         whole_pixels=settings.limits.whole_pixels,
         patience=settings.worker.patience_seconds,
-        places=BoundedSemaphore(max(1, settings.worker.tickets - 1)),
+        places=Places(max(1, settings.worker.tickets - 1)),
     )
 
 

@@ -15,7 +15,7 @@ from app.db.models import Inference
 from app.domain.job import JobStatus, Lane
 from app.storage import asset_key
 from tests.easels import new_easel
-from tests.integration.test_pipeline import announced, decoders, find, ground, queue, studio
+from tests.integration.test_pipeline import announced, decoders, find, ground, lose, queue, studio
 from tests.rows import Ground
 from tests.unit import pictures
 from workers.pipeline import stylize
@@ -100,6 +100,25 @@ def test_small_pictures_are_drawn_while_a_large_one_is(large: Studio, ground: Gr
     stylize(large, Lane.CAMPAIGN)
     done = {find(large, job_id).status for job_id in (slow, *quick)}
     assert done == {JobStatus.SUCCEEDED}
+
+
+def test_suspects_do_not_hold_up_small_pictures_behind_a_large_one(
+    large: Studio, ground: Ground
+) -> None:
+    (suspect,) = queue(large, ground, [pictures.jpeg()])
+    lose(large, Lane.CAMPAIGN)
+    (waiting,) = queue_large(large, ground, pictures.png((SIDE, SIDE)))
+    (small,) = queue(large, ground, [pictures.webp()])
+    with ExitStack() as place:
+        large.easel.most_pixels(place)  # somebody draws a large picture
+        assert stylize(large, Lane.SOLO) == {}
+        assert stylize(large, Lane.CAMPAIGN)["succeeded"] == 1
+        assert find(large, small).status is JobStatus.SUCCEEDED
+    assert stylize(large, Lane.CAMPAIGN) == {}, "the suspect comes before another large one"
+    assert stylize(large, Lane.SOLO)["succeeded"] == 1
+    assert find(large, suspect).status is JobStatus.SUCCEEDED
+    assert stylize(large, Lane.CAMPAIGN)["succeeded"] == 1
+    assert find(large, waiting).status is JobStatus.SUCCEEDED
 
 
 def test_a_canceled_large_picture_stops_between_tiles(large: Studio, ground: Ground) -> None:
