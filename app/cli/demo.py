@@ -18,14 +18,16 @@ from rich.table import Table
 
 from app.cli.work import bring, watch
 from app.client import Client, Sent
+from app.domain.requests import MAX_ITEMS
 from app.errors import BadRequest, Misconfigured
 from app.receiver import Receiver
-from app.sheet import contact_sheet
+from app.sheet import Shown, contact_sheet
 
 #: Photographs that scikit-image brings along and whose licences let anybody show them.
 PHOTOGRAPHS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg")
 PLAIN = "identity"  #: the style that gives the photograph back
 SIZE = 512
+SHOWN = 240  #: pixels of a picture on the sheet
 WEBHOOK_SECONDS = 30
 
 
@@ -92,6 +94,8 @@ def send(
     uploaded = bring(client, paths, quiet=False)
     if not uploaded:
         raise BadRequest("Not one of these pictures was accepted.")
+    if len(uploaded) * len(styles) > MAX_ITEMS:
+        raise BadRequest(f"Name at most {MAX_ITEMS // len(styles)} pictures: a campaign is full.")
     cells = [Cell(*pair) for pair in product(uploaded, styles)]
     start = monotonic()
     campaign = client.post("/v1/campaigns", request(cells, styles[0], size, receiver.url))
@@ -168,10 +172,13 @@ def draw_sheet(
     outputs: dict[str, bytes],
     path: Path,
 ) -> None:
-    """Photographs down, styles across."""
+    """A block of lines for each photograph: as it was, then in every style."""
     by_place = {(cell.picture, cell.style): outputs.get(cell.custom_id) for cell in cells}
-    rows = [[sent.path, *(by_place[sent, style] for style in styles)] for sent in uploaded]
-    contact_sheet(["photograph", *styles], rows, path, side=256)
+    rows: list[list[Shown]] = [
+        [("photograph", sent.path), *((style, by_place[sent, style]) for style in styles)]
+        for sent in uploaded
+    ]
+    contact_sheet(rows, path, side=SHOWN)
 
 
 def show(report: dict[str, Any], out: Path, console: Console) -> None:
