@@ -78,10 +78,10 @@ def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _published() -> Mapping[str, Tensor]:
     try:
         from torchvision.models import VGG19_Weights
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # RuntimeError: one made for another PyTorch
         raise DataError(
-            "no --backbone file was given and torchvision is not installed: "
-            "pip install 'impasto[training]' brings it, and it fetches its VGG-19 when first asked"
+            "no --backbone file was given, and torchvision, which would fetch its VGG-19, is not "
+            f"to be had: pip install 'impasto[training]' ({error})"
         ) from error
     try:
         state: Mapping[str, Tensor] = VGG19_Weights.IMAGENET1K_V1.get_state_dict(

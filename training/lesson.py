@@ -20,6 +20,7 @@ from training.catalog import IDENTITY, read_card, read_embeddings, read_stylizer
 from training.config import Config
 from training.contact_sheet import tile
 from training.fit import Fit, Network, Recipe, nearest, score
+from training.photograph import looks_like_a_photograph
 from training.progress import Progress
 from training.quality import against_catalog, measure
 from training.train import Judge
@@ -64,6 +65,8 @@ class Lesson:
         self.photos = read_photographs(order.photos)
         fitted, self.held_out = split(self.photos)
         self.backbone = load_backbone(order.backbone)
+        self.judge_record = backbone_record(order.backbone)
+        self.doubt = looks_like_a_photograph(self.style, self.backbone, self.judge_record["name"])
         self.judge = Judge(copy.deepcopy(self.backbone), [self.style], torch.bfloat16)
         self.start = nearest(self.network, self.judge, fitted[:2])
         views = Views(fitted, seed=1, jitter=len(fitted) < FEW)
@@ -78,6 +81,9 @@ class Lesson:
 
     def run(self) -> dict[str, Any]:
         """Fit until the time is up or nothing gets better; the card, already written."""
+        if self.doubt:
+            sentence = "this looks like a photograph: it will lend its colours, and few strokes"
+            self.progress.say("warning", sentence, detail=sentence)
         self.preview("first")
         self._fit()
         self.preview("last")
@@ -136,7 +142,7 @@ class Lesson:
         return file.getvalue()
 
     def _card(self) -> dict[str, Any]:
-        order, judge = self.order, backbone_record(self.order.backbone)
+        order, judge = self.order, self.judge_record
         numbers = measure(self.network, self.backbone, self.best, self.style, self.held_out)
         learned = {
             "stylizer": order.stylizer,
@@ -147,6 +153,7 @@ class Lesson:
             "pictures_seen": self.fit.steps * order.recipe.batch,
             "photographs": len(self.photos) - len(self.held_out),
             "backbone": judge,
+            "looks_like_a_photograph": self.doubt,
             "made_by": _made_by(),
         }
         quality = against_catalog(numbers, self.network.card, judge["name"])
