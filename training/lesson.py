@@ -102,19 +102,17 @@ class Lesson:
     def _fit(self) -> None:
         given = 60 * self.order.minutes
         begin, end = self.seconds, given - min(RESERVE, given / 5)
-        looks, last = 0, 0  # how often was looked, and when it was worth it
-        while (share := (self.seconds - begin) / max(end - begin, 1e-9)) < 1.0:
+        looks, last, share = 0, 0, 0.0  # how often was looked, and when it was worth it
+        while share < 1.0 and looks - last < PATIENCE:
             self.fit.step(share)
             self.progress.at(self.seconds)
+            share = min(1.0, (self.seconds - begin) / max(end - begin, 1e-9))
             if share < (looks + 1) / LOOKS:
                 continue
             looks += 1
             last = looks if self._look() else last
-            if looks - last >= PATIENCE:
-                return
             if looks % REFRESH == 0:
                 self.preview("next")
-        self._look()
 
     def _look(self) -> bool:
         """Score the held-out photographs; whether that is the best so far, which is kept."""

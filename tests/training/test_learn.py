@@ -77,7 +77,6 @@ def test_a_learned_style_is_a_card_like_the_others(order: Order) -> None:
     assert card["quality"]["photographs"] == 2
     rows = read_embeddings(order.catalog, TINY)
     assert rows["sunrise"].shape == rows["identity"].shape
-    assert not any(torch.equal(rows["sunrise"], rows[s]) for s in ("great-wave", "scream"))
     assert torch.equal(rows["sunrise"][-3:], torch.zeros(3))
     assert (order.catalog / "stylizers" / TINY / "model.onnx").read_bytes() == before
     with Image.open(order.preview) as sheet:
