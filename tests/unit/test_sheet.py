@@ -21,7 +21,8 @@ def test_many_styles_take_several_lines(tmp_path: Path) -> None:
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         assert sheet.size == (COLUMNS * (40 + GAP) + GAP, 3 * line)
         red, blue = (sheet.getpixel((GAP + 20, top + GAP + 10)) for top in (line, 2 * line))
-    assert isinstance(red, tuple) and isinstance(blue, tuple)
+    assert isinstance(red, tuple)
+    assert isinstance(blue, tuple)
     assert red[0] > 200 > 60 > red[2]
     assert blue[2] > 200 > 60 > blue[0]
 
@@ -30,4 +31,5 @@ def test_a_picture_that_failed_leaves_its_place_empty(tmp_path: Path) -> None:
     contact_sheet([[("a", None), ("b", picture("red"))]], tmp_path / "sheet.jpg", side=40)
     with Image.open(tmp_path / "sheet.jpg") as sheet:
         empty = sheet.getpixel((GAP + 20, GAP + 10))
-    assert isinstance(empty, tuple) and min(empty) > 230
+    assert isinstance(empty, tuple)
+    assert min(empty) > 230
