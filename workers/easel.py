@@ -21,7 +21,7 @@ from workers.codec.strips import Sheet, Strips
 from workers.engines.base import Engine
 from workers.finish import Veil, finish
 from workers.places import Places
-from workers.tiling import Box, Cut, cuts, reduction
+from workers.tiling import Box, Cut, cuts, reduction, thumbnail_size
 
 Pixels: TypeAlias = NDArray[np.uint8]  #: [H, W, 3], sRGB
 #: What is made of a drawn part, given the part of the photograph and where it lies.
@@ -170,7 +170,7 @@ def tile_stage(done: int, amount: int) -> str:
 
 
 def thumbnail(picture: Raster, pixels: int) -> Pixels:
-    """[H, W, 3] of about so many pixels or fewer: every one the mean of a square of the picture."""
+    """[H, W, 3] of about so many pixels: means of squares, and from those the rest of the way."""
     factor = reduction(picture.width, picture.height, pixels)
     width, height = -(-picture.width // factor), -(-picture.height // factor)
     small = np.empty((height, width, 3), np.uint8)
@@ -182,7 +182,10 @@ def thumbnail(picture: Raster, pixels: int) -> Pixels:
             high = min(step * factor, picture.height - top)
             block = Image.fromarray(picture.read(left, top, wide, high)).reduce(factor)
             small[y : y + step, x : x + step] = np.asarray(block)
-    return small
+    size = thumbnail_size(picture.width, picture.height, pixels)
+    if size == (width, height):
+        return small
+    return np.asarray(Image.fromarray(small).resize(size, Image.Resampling.BOX))
 
 
 def _core(window: Pixels, cut: Cut) -> Pixels:

@@ -45,9 +45,15 @@ def cuts(width: int, height: int, *, side: int, overlap: int, snug: bool = False
 
 
 def reduction(width: int, height: int, pixels: int) -> int:
-    """By how much to divide both sides for a thumbnail of at most about so many pixels."""
-    fits = ceil(sqrt(width * height / pixels))
+    """By what whole number to divide both sides on the way to a thumbnail of so many pixels."""
+    fits = int(sqrt(width * height / pixels))
     return max(1, min(fits, min(width, height) // MIN_SIDE))
+
+
+def thumbnail_size(width: int, height: int, pixels: int) -> tuple[int, int]:
+    """Width and height of a thumbnail of at most so many pixels; more where it would be thin."""
+    scale = min(1.0, max(sqrt(pixels / (width * height)), MIN_SIDE / min(width, height)))
+    return max(MIN_SIDE, int(width * scale)), max(MIN_SIDE, int(height * scale))
 
 
 def _spans(length: int, side: int, overlap: int, snug: bool) -> list[tuple[int, int, int, int]]:

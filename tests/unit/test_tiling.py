@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.tiling import cuts, reduction
+from workers.tiling import cuts, reduction, thumbnail_size
 
 sides = st.integers(32, 700)
 
@@ -68,7 +68,9 @@ def test_tiles_that_would_keep_nothing_are_refused() -> None:
 def test_a_thumbnail_is_small_but_never_thinner_than_the_network_sees(
     width: int, height: int, pixels: int
 ) -> None:
+    wide, high = thumbnail_size(width, height, pixels)
+    assert min(wide, high) >= 32
+    assert wide * high <= pixels or min(wide, high) == 32 or (wide, high) == (width, height)
     factor = reduction(width, height, pixels)
-    assert min(width, height) // factor >= 32 or factor == 1
-    thin = min(width, height) < 64 * factor
-    assert thin or (width // factor) * (height // factor) <= pixels
+    assert wide <= -(-width // factor)
+    assert high <= -(-height // factor)
