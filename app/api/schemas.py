@@ -22,7 +22,7 @@ class Style(BaseModel):
     title: str
     version: int
     pinned: str = Field(examples=["great-wave@3"], description="Asks for exactly this version.")
-    stylizer: str = Field(examples=["light-0.1.0"])
+    stylizer: str = Field(examples=["light-0.2.0"])
     card: dict[str, Any] = Field(description="Where it comes from, and under which licence.")
 
 
