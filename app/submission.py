@@ -10,14 +10,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import check_url
-from app.db import Sessions, intake, jobs, ledger, styles
+from app.db import Sessions, intake, jobs, styles
 from app.db.intake import NewJob
-from app.db.models import Campaign, StyleVersion
+from app.db.models import Campaign
 from app.db.styles import Look
 from app.domain.events import CAMPAIGN_DEFAULT, JOB_DEFAULT, EventType
 from app.domain.ids import new_id, new_ids
 from app.domain.job import Lane
-from app.domain.parameters import Mask, Parameters, render_key
+from app.domain.parameters import Mask
 from app.domain.requests import (
     CampaignRequest,
     Input,
@@ -25,9 +25,10 @@ from app.domain.requests import (
     MaskRequest,
     WebhookRequest,
 )
-from app.errors import ClientError, ImageTooLarge, InvalidImage, InvalidRequest, SourceForbidden
+from app.errors import ClientError, InvalidRequest, SourceForbidden
+from app.planning import pinned, plan
 from app.queue import Tickets
-from app.settings import LimitSettings, Settings
+from app.settings import Settings
 from app.sources import Brought, MaskFile, Source, Sources, look_at, name_of
 from app.storage import Storage
 
@@ -126,7 +127,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
             tenant_id=tenant_id,
             name=request.name,
             style_version_id=look.version.id,
-            parameters=_pinned(request.parameters, look, mask).model_dump(mode="json"),
+            parameters=pinned(request.parameters, look, mask).model_dump(mode="json"),
             metadata_=request.metadata,
             webhook=hook,
             total=len(request.items),
@@ -142,41 +143,13 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     return campaign.id
 
 
-def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, height: int) -> int:
-    """Pixels of the output. Raises `ImageTooLarge` or `InvalidImage`, saying what would do."""
-    out_width, out_height = parameters.output_size(width, height)
-    pixels = out_width * out_height
-    if pixels > limits.output_pixels:
-        fits = int(max(width, height) * (limits.output_pixels / (width * height)) ** 0.5)
-        raise ImageTooLarge(
-            f"The output would have {pixels:,} pixels; the limit is {limits.output_pixels:,}. "
-            f"Ask for output.size {fits} or less."
-        )
-    if max(out_width, out_height) > parameters.output.format.max_side:
-        raise ImageTooLarge(
-            f"The output would be {out_width}x{out_height}; no {parameters.output.format} has more "
-            f"than {parameters.output.format.max_side} pixels a side. Ask for output.size "
-            f"{parameters.output.format.max_side}, or another format."
-        )
-    if min(out_width, out_height) < limits.min_side:
-        raise InvalidImage(
-            f"The output would be {out_width}x{out_height}; "
-            f"its shorter side must be at least {limits.min_side} pixels."
-        )
-    return pixels
-
-
-def _pinned(parameters: Parameters, look: Look, mask: Mask | None) -> Parameters:
-    return parameters.model_copy(update={"mix": look.mix, "mask": mask})
-
-
 def _interactive(
     desk: Desk, session: Session, options: JobOptions, source: Source, mask: Mask | None
 ) -> NewJob:
     look = styles.resolve(session, [options.style], stylizer=desk.stylizer)[options.style]
-    parameters = _pinned(options.parameters, look, mask)
+    parameters = pinned(options.parameters, look, mask)
     about: dict[str, Any] = {"id": new_id(), "metadata": options.metadata}
-    return _plan(desk, Lane.INTERACTIVE, look.version, parameters, source, **about)
+    return plan(desk.settings, Lane.INTERACTIVE, look.version, parameters, source, **about)
 
 
 def _plan_items(
@@ -191,54 +164,22 @@ def _plan_items(
     refused: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
     for job_id, item in zip(new_ids(len(request.items)), request.items, strict=True):
         look = looks[item.style or request.style]
-        parameters = _pinned(request.parameters_of(item), look, mask)
+        parameters = pinned(request.parameters_of(item), look, mask)
         about: dict[str, Any] = {
             "id": job_id,
             "custom_id": item.custom_id,
             "metadata": item.metadata,
         }
         try:
-            its = _pinned(parameters, look, sources.mask(item.mask) or mask)
+            its = pinned(parameters, look, sources.mask(item.mask) or mask)
             source = sources.find(item.input)
-            job = _plan(desk, Lane.CAMPAIGN, look.version, its, source, **about)
+            job = plan(desk.settings, Lane.CAMPAIGN, look.version, its, source, **about)
         except ClientError as error:
             refused[error.code, str(error)].append(job_id)
             nothing = Source(name_of(item.input))
-            job = _plan(desk, Lane.CAMPAIGN, look.version, parameters, nothing, **about)
+            job = plan(desk.settings, Lane.CAMPAIGN, look.version, parameters, nothing, **about)
         planned.append(job)
     return planned, refused
-
-
-def _plan(
-    desk: Desk,
-    lane: Lane,
-    version: StyleVersion,
-    parameters: Parameters,
-    source: Source,
-    **about: Any,
-) -> NewJob:
-    """The row of a job; in the fetch lane as long as its picture is not here."""
-    asset, pixels = source.asset, 0
-    facts: dict[str, Any] = {}
-    if asset is not None:
-        pixels = output_pixels(desk.settings.limits, parameters, asset.width, asset.height)
-        key = render_key(
-            content=asset.digest,
-            style=f"{version.slug}@{version.version}",
-            stylizer=version.stylizer_digest,
-            parameters=parameters,
-        )
-        facts = {"content_digest": asset.digest, "render_key": key}
-    return NewJob(
-        lane=Lane.FETCH if asset is None else lane,
-        source=source.name,
-        style_version_id=version.id,
-        parameters=parameters.model_dump(mode="json"),
-        pixels=pixels,
-        reserve_micros=ledger.estimate(desk.settings.rate_card, pixels),
-        **facts,
-        **about,
-    )
 
 
 def _queue(

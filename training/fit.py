@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.contact_sheet import stylize
+from training.judge import Judge, calm
 from training.losses import range_loss, total_variation
 from training.model import Stylizer, at_strength
-from training.train import Judge, _calm
 from training.views import Views, middle
 
 PROBE_SIDE = 192  # pixels at which the styles of the catalog are compared with a new one
@@ -94,7 +94,7 @@ class Fit:
         )
         loss: Tensor = (
             kept
-            + recipe.style_weight * strength * painted * _calm(painted)
+            + recipe.style_weight * strength * painted * calm(painted)
             + recipe.variation_weight * total_variation(drawn)
             + recipe.range_weight * range_loss(drawn)
             + recipe.shift_weight * shift

@@ -20,10 +20,10 @@ from training.catalog import IDENTITY, read_card, read_embeddings, read_stylizer
 from training.config import Config
 from training.contact_sheet import tile
 from training.fit import Fit, Network, Recipe, nearest, score
+from training.judge import Judge
 from training.photograph import looks_like_a_photograph
 from training.progress import Progress
 from training.quality import against_catalog, measure
-from training.train import Judge
 from training.views import Views, middle, read_photographs, split
 from training.worth import check_worth, open_style
 

@@ -20,19 +20,12 @@ from training.catalog import IDENTITY, read_embeddings, read_stylizer
 from training.checkpoint import read, save
 from training.config import Config, Stage
 from training.contact_sheet import save_sheet
-from training.data import Crops, DataError, as_float, read_photos, read_picture
-from training.losses import (
-    Backbone,
-    content_loss,
-    gram_matrix,
-    range_loss,
-    style_loss,
-    total_variation,
-)
+from training.data import Crops, DataError, read_photos, read_picture
+from training.judge import Judge, calm
+from training.losses import Backbone, range_loss, total_variation
 from training.model import StyleTable, Stylizer
 
 HELD_OUT = 4  # photographs at the end of the folder that are only ever looked at
-FAR = 0.5  # relative style error from which the pull grows no more
 LONGEST_STEP = 5.0  # seconds; more than that is a process that somebody stopped, not training
 
 
@@ -43,29 +36,6 @@ class Folders:
     photos: Path
     styles: Path
     backbones: Path
-
-
-class Judge:
-    """One backbone with the Gram matrices of every style, ready to score a batch."""
-
-    def __init__(self, backbone: Backbone, style_images: list[Tensor], dtype: torch.dtype) -> None:
-        self.backbone = backbone.to(dtype=dtype, memory_format=torch.channels_last)
-        self.dtype = dtype
-        with torch.no_grad():
-            grams = [map(gram_matrix, self._look(as_float(s)[None])) for s in style_images]
-        self.grams = [torch.cat(layer) for layer in zip(*grams, strict=True)]  # [S,C,C] per layer
-
-    def _look(self, pictures: Tensor) -> list[Tensor]:
-        pictures = pictures.to(self.dtype, memory_format=torch.channels_last)
-        features: list[Tensor] = self.backbone(pictures)
-        return features
-
-    def score(self, drawn: Tensor, content: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Content and style ratios, each [N]."""
-        with torch.no_grad():
-            wanted = self._look(content)
-        features = self._look(drawn)
-        return content_loss(features, wanted), style_loss(features, [g[index] for g in self.grams])
 
 
 class Trainer:
@@ -132,7 +102,7 @@ class Trainer:
         # Half strength is asked for half as much style, so that the way to the identity is even.
         loss = (
             parts["content"]
-            + style_weight * strength * parts["style"] * _calm(parts["style"])
+            + style_weight * strength * parts["style"] * calm(parts["style"])
             + stage.variation_weight * parts["variation"]
             + stage.range_weight * parts["range"]
             + stage.shift_weight * parts["shift"]
@@ -202,11 +172,6 @@ class Trainer:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.step, self.seconds = saved["step"], saved["seconds"]
         self.pictures_seen, self.losses = saved["pictures_seen"], saved["losses"]
-
-
-def _calm(error: Tensor) -> Tensor:
-    """Lets a far style pull no harder than a near one, or it tears the others along."""
-    return (FAR / error.detach()).clamp(max=1.0)
 
 
 def rate_share(stage: Stage, step: int) -> float:

@@ -13,11 +13,11 @@ from app.db.models import StyleVersion
 from app.domain.job import Lane
 from app.domain.parameters import Parameters, render_key
 from app.errors import ImpastoError
+from app.planning import output_pixels
 from app.queue import Tickets
 from app.settings import Settings
 from app.sources import look_at
 from app.storage import Blob, Storage, asset_key
-from app.submission import output_pixels
 from workers.gate import Gate
 from workers.leases import Leases
 

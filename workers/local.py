@@ -14,9 +14,9 @@ from app.domain import mix
 from app.domain.parameters import Output, Parameters
 from app.errors import InvalidRequest, UnknownStyle
 from app.images import inspect
+from app.planning import output_pixels
 from app.settings import Settings
 from app.sources import naming_the_mask
-from app.submission import output_pixels
 from workers.asks import Cost
 from workers.batcher import Batcher
 from workers.codec.child import Decoded

@@ -22,11 +22,12 @@ from training.config import Config
 from training.data import DataError, read_picture
 from training.export import export
 from training.fit import Fit, Recipe, nearest, score
+from training.judge import Judge
 from training.lesson import Lesson, Order, open_network
 from training.losses import Backbone
 from training.progress import Progress
 from training.quality import against_catalog
-from training.train import Folders, Judge, Trainer, train
+from training.train import Folders, Trainer, train
 from training.views import Views, split
 
 ROOT = Path(__file__).parents[2]

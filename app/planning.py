@@ -1,0 +1,74 @@
+"""From what was asked for to the row of a job: what it pins, how large it is, what it reserves."""
+
+from typing import Any
+
+from app.db import ledger
+from app.db.intake import NewJob
+from app.db.models import StyleVersion
+from app.db.styles import Look
+from app.domain.job import Lane
+from app.domain.parameters import Mask, Parameters, render_key
+from app.errors import ImageTooLarge, InvalidImage
+from app.settings import LimitSettings, Settings
+from app.sources import Source
+
+
+def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, height: int) -> int:
+    """Pixels of the output. Raises `ImageTooLarge` or `InvalidImage`, saying what would do."""
+    out_width, out_height = parameters.output_size(width, height)
+    pixels = out_width * out_height
+    if pixels > limits.output_pixels:
+        fits = int(max(width, height) * (limits.output_pixels / (width * height)) ** 0.5)
+        raise ImageTooLarge(
+            f"The output would have {pixels:,} pixels; the limit is {limits.output_pixels:,}. "
+            f"Ask for output.size {fits} or less."
+        )
+    if max(out_width, out_height) > parameters.output.format.max_side:
+        raise ImageTooLarge(
+            f"The output would be {out_width}x{out_height}; no {parameters.output.format} has more "
+            f"than {parameters.output.format.max_side} pixels a side. Ask for output.size "
+            f"{parameters.output.format.max_side}, or another format."
+        )
+    if min(out_width, out_height) < limits.min_side:
+        raise InvalidImage(
+            f"The output would be {out_width}x{out_height}; "
+            f"its shorter side must be at least {limits.min_side} pixels."
+        )
+    return pixels
+
+
+def pinned(parameters: Parameters, look: Look, mask: Mask | None) -> Parameters:
+    """What is kept with the work: the styles of a mix by version, the mask by digest."""
+    return parameters.model_copy(update={"mix": look.mix, "mask": mask})
+
+
+def plan(
+    settings: Settings,
+    lane: Lane,
+    version: StyleVersion,
+    parameters: Parameters,
+    source: Source,
+    **about: Any,
+) -> NewJob:
+    """The row of a job; in the fetch lane as long as its picture is not here. Raises as above."""
+    asset, pixels = source.asset, 0
+    facts: dict[str, Any] = {}
+    if asset is not None:
+        pixels = output_pixels(settings.limits, parameters, asset.width, asset.height)
+        key = render_key(
+            content=asset.digest,
+            style=f"{version.slug}@{version.version}",
+            stylizer=version.stylizer_digest,
+            parameters=parameters,
+        )
+        facts = {"content_digest": asset.digest, "render_key": key}
+    return NewJob(
+        lane=Lane.FETCH if asset is None else lane,
+        source=source.name,
+        style_version_id=version.id,
+        parameters=parameters.model_dump(mode="json"),
+        pixels=pixels,
+        reserve_micros=ledger.estimate(settings.rate_card, pixels),
+        **facts,
+        **about,
+    )
