@@ -13,9 +13,9 @@ from training.evaluate import Draw, Picture, draw_with, open_model
 
 COLUMNS = 5
 DRAWN = 448  # pixels of the short side that a picture is drawn at
-SHOWN = 256
+SHOWN = 216
 CAPTION = 22
-QUALITY = 82
+QUALITY = 74
 
 
 def page(photo: Path, draws: dict[str, Draw]) -> Image.Image:
