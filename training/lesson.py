@@ -28,6 +28,7 @@ from training.views import Views, middle, read_photographs, split
 from training.worth import check_worth, open_style
 
 LOOKS = 24  # at the held-out photographs in the whole time
+APART = 8  # steps between looks, at least: on a busy machine one would see nothing new
 PATIENCE = 6  # looks without anything better, after which more minutes would be wasted
 BETTER = 0.998  # of the best so far
 REFRESH = 4  # looks between previews
@@ -102,14 +103,15 @@ class Lesson:
     def _fit(self) -> None:
         given = 60 * self.order.minutes
         begin, end = self.seconds, given - min(RESERVE, given / 5)
-        looks, last, share = 0, 0, 0.0  # how often was looked, and when it was worth it
+        looks, last, share, seen = 0, 0, 0.0, 0  # how often was looked, and when it was worth it
         while share < 1.0 and looks - last < PATIENCE:
             self.fit.step(share)
             self.progress.at(self.seconds)
             share = min(1.0, (self.seconds - begin) / max(end - begin, 1e-9))
-            if share < (looks + 1) / LOOKS:
+            early = share < (looks + 1) / LOOKS or self.fit.steps < seen + APART
+            if early and share < 1.0:
                 continue
-            looks += 1
+            looks, seen = looks + 1, self.fit.steps
             last = looks if self._look() else last
             if looks % REFRESH == 0:
                 self.preview("next")
