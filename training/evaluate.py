@@ -155,13 +155,21 @@ def evaluate(
 
 
 def store(catalog: Path, stylizer: str, evaluation: dict[str, Any]) -> None:
-    """Write the numbers into the stylizer's card, and each style's own into the style's card."""
+    """Write the numbers into the stylizer's card, and each style's own into the style's card.
+
+    What was measured at other sizes stays.
+    """
     path = catalog / "stylizers" / stylizer / "model.json"
-    write_json(path, json.loads(path.read_text("utf-8")) | {"evaluation": evaluation})
+    card = json.loads(path.read_text("utf-8"))
+    known = card.get("evaluation", {})
+    for part in ("photographs", "sides"):
+        evaluation[part] = known.get(part, {}) | evaluation[part]
+    write_json(path, card | {"evaluation": evaluation})
     for slug in next(iter(evaluation["sides"].values())):
         card_path = catalog / "styles" / f"{slug}.json"
         card = json.loads(card_path.read_text("utf-8"))
-        own = {side: numbers[slug] for side, numbers in evaluation["sides"].items()}
+        sides = evaluation["sides"].items()
+        own = {side: numbers[slug] for side, numbers in sides if slug in numbers}
         card["baselines"] = card.get("baselines", {}) | {stylizer: own}
         write_json(card_path, card)
 
@@ -175,10 +183,11 @@ def main() -> None:
     session = open_model(model, chosen.threads)
     draws = {slug: draw_with(session, rows[slug]) for slug in slugs}
     styles = {slug: chosen.styles / _style_file(chosen.catalog, slug) for slug in slugs}
+    photographs = min(chosen.limit, len(list_pictures(chosen.photos)))
     judge, known = Backbone.load(chosen.backbone), read_sources()["backbones"]
     evaluation = {
         "backbone": {"file": chosen.backbone.name, **known.get(chosen.backbone.name, {})},
-        "photographs": min(chosen.limit, len(list_pictures(chosen.photos))),
+        "photographs": {str(side): photographs for side in chosen.sides},
         "sides": {
             str(side): evaluate(draws, chosen.photos, styles, judge, side, chosen.limit)
             for side in chosen.sides

@@ -94,7 +94,9 @@ def stylize(
         deterministic=deterministic,  # as every picture is that is drawn here: alone
         output=Output(format=format_of(out), quality=quality, size=size),
     )
-    with Progress(*COLUMNS, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    hidden = not console.is_terminal  # it would leave an empty line in a script's errors
+    with Progress(*COLUMNS, console=console, transient=True, disable=hidden) as progress:
         tiles = progress.add_task(picture.name, total=None, visible=False)
 
         def seen(done: int, amount: int) -> None:

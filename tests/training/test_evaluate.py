@@ -82,7 +82,11 @@ def test_the_numbers_of_a_shipped_stylizer_end_in_its_cards(
     draws: dict[str, Draw] = {"scream": draw_with(session, row)}
     styles = {"scream": folders.styles / "two.png"}
     found = evaluate(draws, folders.photos, styles, judge, side=48, limit=2)
-    store(catalog, folder.name, {"photographs": 2, "sides": {"48": found}})
+    store(catalog, folder.name, {"photographs": {"48": 2}, "sides": {"48": found}})
+
+    store(catalog, folder.name, {"photographs": {"64": 2}, "sides": {"64": {}}})
+    kept = json.loads((folder / "model.json").read_text())["evaluation"]
+    assert kept["photographs"] == {"48": 2, "64": 2}
 
     card = json.loads((catalog / "styles" / "scream.json").read_text())
     assert card["baselines"] == {folder.name: {"48": found["scream"]}}
