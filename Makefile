@@ -6,10 +6,13 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	done; echo python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# PyTorch is an extra and large; name a smaller build with TORCH="torch==..." where there is one.
+TORCH ?= torch
+TRAINING := .venv-training/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up migrate test check format bench large chaos lock clean
+.PHONY: help demo up migrate test training check format bench large chaos lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -26,6 +29,9 @@ migrate: $(INSTALLED) ## Bring the database in DATABASE_URL to this version's sc
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k batcher" and the like
 	@$(BIN)/python -m pytest $(ARGS)
+
+training: .venv-training/installed ## Run the tests that need PyTorch, with it installed
+	@$(TRAINING)/python -m pytest tests/training $(ARGS)
 
 check: $(INSTALLED) ## Format, lint, types and layers: what must be clean before a commit
 	@$(BIN)/ruff format --check .
@@ -50,8 +56,15 @@ lock: ## Choose versions anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \
 		--upgrade -o requirements.lock pyproject.toml
 
+.venv-training/installed: requirements.lock pyproject.toml
+	@echo "Installing into .venv-training, with PyTorch (once) ..."
+	@"$(PYTHON)" -m venv .venv-training
+	@$(TRAINING)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(TRAINING)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" -e '.[training]'
+	@touch $@
+
 clean: ## Remove what these commands installed and cached; var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-training .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \
