@@ -89,6 +89,7 @@ def main() -> None:
     chosen = _parser().parse_args()
     torch.set_num_threads(chosen.threads)
     signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)  # a shell may have started us with it ignored
     try:
         with Progress(chosen.name, 60 * chosen.minutes, as_json=chosen.json) as progress:
             lesson = Lesson(_order(chosen), progress)
