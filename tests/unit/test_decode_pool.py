@@ -333,13 +333,17 @@ def test_a_picture_that_breaks_its_decoder_fails_alone(mark: str, said: str) -> 
         assert all(each.result(30).pixels.shape == (48, 64, 3) for each in before + after)
 
 
-def test_a_picture_that_spins_is_ended_by_its_cpu_seconds() -> None:
+def test_a_picture_that_spins_is_ended_by_its_cpu_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # On a machine as busy as ours at times, the clock would be there before a second of CPU.
+    monkeypatch.setattr("workers.codec.child.LENIENCE", 25)
     with fragile(decode_seconds=1) as pool, ThreadPoolExecutor(2) as threads:
         spinning = threads.submit(pool.decode, marked(pictures.jpeg(), "SPIN"))
         for _ in range(50):
             pool.decode(pictures.jpeg())
         with pytest.raises(DecoderCrashed, match="computed for more than 1 s"):
-            spinning.result(30)
+            spinning.result(60)
 
 
 def test_cpu_seconds_are_counted_per_picture() -> None:
