@@ -47,6 +47,8 @@ def main() -> int:
         ),
         "statistics": _run(folder / "statistics.onnx", feeds, chosen.threads),
     }
+    if (folder / "int8.onnx").exists():
+        runs["int8"] = _run(folder / "int8.onnx", feeds, chosen.threads)
     ms = _take_turns(runs)
     for name, each in ms.items():
         print(f"{name:12} {each:8.1f} ms   {each / ms['yardstick']:.3f} of the yardstick")

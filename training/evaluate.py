@@ -177,7 +177,7 @@ def store(catalog: Path, stylizer: str, evaluation: dict[str, Any]) -> None:
 def main() -> None:
     chosen = _parser().parse_args()
     torch.set_num_threads(chosen.threads)
-    model = chosen.catalog / "stylizers" / chosen.stylizer / "model.onnx"
+    model = chosen.catalog / "stylizers" / chosen.stylizer / chosen.graph
     rows = read_embeddings(chosen.catalog, chosen.stylizer)
     slugs = chosen.only or [slug for slug in rows if slug != IDENTITY]
     session = open_model(model, chosen.threads)
@@ -205,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--photos", type=Path, required=True, help="photographs never trained on")
     parser.add_argument("--styles", type=Path, required=True, help="folder of style pictures")
     parser.add_argument("--backbone", type=Path, required=True, help="the full VGG-19")
+    parser.add_argument("--graph", default="model.onnx", help="int8.onnx and the like")
     parser.add_argument("--only", nargs="*", default=[], help="slugs; all unless given")
     parser.add_argument("--sides", type=int, nargs="+", default=[384, 512], help="short sides")
     parser.add_argument("--limit", type=int, default=24, help="photographs at most")

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.contact_sheet import stylize
-from training.judge import Judge, calm
+from training.judge import Judge, calm, shift_error
 from training.losses import range_loss, total_variation
 from training.model import Stylizer, at_strength
 from training.views import Views, middle
@@ -88,7 +88,7 @@ class Fit:
         embedding = at_strength(style, strength, self.network.identity)
         with torch.autocast("cpu", torch.bfloat16, self.judge.dtype == torch.bfloat16):
             drawn = self.network.stylizer(content, embedding).float()
-            shift = self._shift_error(content, embedding, drawn, rng)
+            shift = shift_error(self.network.stylizer, content, embedding, drawn, rng)
         kept, painted = self.judge.score(
             drawn, content, torch.zeros(recipe.batch, dtype=torch.long)
         )
@@ -100,18 +100,6 @@ class Fit:
             + recipe.shift_weight * shift
         ).mean()
         return loss
-
-    def _shift_error(
-        self, content: Tensor, embedding: Tensor, drawn: Tensor, rng: np.random.Generator
-    ) -> Tensor:
-        """How far a photograph moved by one to three pixels is from being drawn as before, [N]."""
-        down, right = (int(pixels) for pixels in rng.integers(1, 4, size=2))
-        side = content.shape[2] - 4
-        window = (..., slice(down, down + side), slice(right, right + side))
-        apart = self.network.stylizer(content[window], embedding).float() - drawn[window]
-        margin = side // 15  # near the border the two see different reflections
-        inner = (..., slice(margin, -margin), slice(margin, -margin))
-        return apart[inner].square().mean((1, 2, 3))
 
 
 def score(

@@ -1,10 +1,12 @@
 """Who scores drawn pictures while something learns: a backbone that has seen the styles."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from training.data import as_float
 from training.losses import Backbone, content_loss, gram_matrix, style_loss
+from training.model import Stylizer
 
 FAR = 0.5  # relative style error from which the pull grows no more
 
@@ -35,3 +37,19 @@ class Judge:
 def calm(error: Tensor) -> Tensor:
     """Lets a far style pull no harder than a near one, or it tears the others along."""
     return (FAR / error.detach()).clamp(max=1.0)
+
+
+def shift_error(
+    stylizer: Stylizer, content: Tensor, embedding: Tensor, drawn: Tensor, rng: np.random.Generator
+) -> Tensor:
+    """How far a photograph moved by one to three pixels is from being drawn as before, [N].
+
+    Strokes that hang on the network's grid of four pixels look woven, and flicker in a film.
+    """
+    down, right = (int(pixels) for pixels in rng.integers(1, 4, size=2))
+    side = content.shape[2] - 4
+    window = (..., slice(down, down + side), slice(right, right + side))
+    apart = stylizer(content[window], embedding).float() - drawn[window]
+    margin = side // 15  # near the border the two see different reflections
+    inner = (..., slice(margin, -margin), slice(margin, -margin))
+    return apart[inner].square().mean((1, 2, 3))

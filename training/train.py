@@ -21,7 +21,7 @@ from training.checkpoint import read, save
 from training.config import Config, Stage
 from training.contact_sheet import save_sheet
 from training.data import Crops, DataError, read_photos, read_picture
-from training.judge import Judge, calm
+from training.judge import Judge, calm, shift_error
 from training.losses import Backbone, range_loss, total_variation
 from training.model import StyleTable, Stylizer
 
@@ -89,7 +89,10 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16, self.dtype == torch.bfloat16):
             embedding = self.table(index, strength)
             drawn = self.stylizer(content, embedding).float()
-            moved = self._shift_error(content, embedding, drawn) if stage.shift_weight else none
+            moved = none
+            if stage.shift_weight:
+                rng = np.random.default_rng((self.config.seed, self.step, 2))
+                moved = shift_error(self.stylizer, content, embedding, drawn, rng)
         scores = [judge.score(drawn, content, index) for judge in judges]
         parts = {
             "content": torch.stack([score[0] for score in scores] or [none]).mean(0),
@@ -115,20 +118,6 @@ class Trainer:
         self.pictures_seen += stage.batch
         self.seconds += min(time.monotonic() - started, LONGEST_STEP)
         return {"loss": loss.item()} | {name: part.mean().item() for name, part in parts.items()}
-
-    def _shift_error(self, content: Tensor, embedding: Tensor, drawn: Tensor) -> Tensor:
-        """How far a photograph moved by one to three pixels is from being drawn as before, [N].
-
-        Strokes that hang on the network's grid of four pixels look woven, and flicker in a film.
-        """
-        rng = np.random.default_rng((self.config.seed, self.step, 2))
-        down, right = (int(pixels) for pixels in rng.integers(1, 4, size=2))
-        side = content.shape[2] - 4
-        window = (..., slice(down, down + side), slice(right, right + side))
-        apart = self.stylizer(content[window], embedding).float() - drawn[window]
-        margin = side // 15  # near the border the two see different reflections
-        inner = (..., slice(margin, -margin), slice(margin, -margin))
-        return apart[inner].square().mean((1, 2, 3))
 
     def _draw_styles(self, stage: Stage) -> tuple[Tensor, Tensor]:
         """Which style and how much of it for each picture, decided by the step number alone."""

@@ -107,7 +107,7 @@ class Child:
         reply = self._hear(self._limits.decode_seconds * LENIENCE)
         answer, width, height, planes = REPLY.unpack_from(reply)
         if answer != Answer.PIXELS:
-            raise self._refusal(answer, reply[REPLY.size :].decode(errors="replace"))
+            raise refused(answer, reply, self._limits)
         decoded = self._decoded(width, height, planes)
         if max(len(content), decoded.pixels.size) > KEPT_BYTES:
             os.ftruncate(self._scratch, 0)
@@ -167,14 +167,6 @@ class Child:
             self._end()
             raise Died("its decoder answered with too few pixels")
 
-    def _refusal(self, answer: int, text: str) -> ImpastoError:
-        if answer == Answer.INVALID:
-            return InvalidImage(text)
-        if answer == Answer.TOO_LARGE:
-            return ImageTooLarge(text)
-        limit = self._limits.decode_bytes // 2**20
-        return DecoderCrashed(f"it needs more than the {limit} MiB that its decoder may have")
-
     def _buried(self) -> Died:
         code = self._end()
         if code == -SIGXCPU:
@@ -192,6 +184,17 @@ class Child:
         self._line.close()
         process.kill()
         return process.wait()
+
+
+def refused(answer: int, reply: bytes, limits: LimitSettings) -> ImpastoError:
+    """What a child's answer means, when it is not pixels; `reply` ends with its words."""
+    text = reply[REPLY.size :].decode(errors="replace")
+    if answer == Answer.INVALID:
+        return InvalidImage(text)
+    if answer == Answer.TOO_LARGE:
+        return ImageTooLarge(text)
+    limit = limits.decode_bytes // 2**20
+    return DecoderCrashed(f"it needs more than the {limit} MiB that its decoder may have")
 
 
 def _write(scratch: int, block: bytes) -> None:

@@ -165,7 +165,7 @@ def serve(arguments: Sequence[str], decode: Decode = decode) -> None:
     descriptor, scratch, *rest = map(int, arguments)
     allowance = Allowance(*rest)
     line = socket(fileno=descriptor)
-    _confine(allowance)
+    confine(allowance)
     warnings.simplefilter("ignore")  # Pillow's opinions; our own limits are stricter
     line.send(REPLY.pack(Answer.PIXELS, 0, 0, 0))
     while message := line.recv(MESSAGE):
@@ -175,12 +175,20 @@ def serve(arguments: Sequence[str], decode: Decode = decode) -> None:
 
 
 def _answer(decode: Decode, scratch: int, length: int, longest: int, bounds: Bounds) -> bytes:
-    try:
+    def work() -> bytes:
         picture, alpha = decode(os.pread(scratch, length, 0), longest, bounds)
-        pixels = picture.tobytes()
-        _write(scratch, pixels, 0)
+        behind = write(scratch, picture.tobytes(), 0)
         if alpha is not None:
-            _write(scratch, alpha.tobytes(), len(pixels))
+            write(scratch, alpha.tobytes(), behind)
+        return REPLY.pack(Answer.PIXELS, *picture.size, 3 if alpha is None else 4)
+
+    return answered(work)
+
+
+def answered(work: Callable[[], bytes]) -> bytes:
+    """What `work` answers, or what it is refused with."""
+    try:
+        return work()
     except MemoryError:
         return REPLY.pack(Answer.STARVED, 0, 0, 0)
     except ImageTooLarge as error:
@@ -189,21 +197,22 @@ def _answer(decode: Decode, scratch: int, length: int, longest: int, bounds: Bou
         return _refusal(Answer.INVALID, str(error))
     except Exception as error:  # what Pillow raises over broken pixels has no common base
         return _refusal(Answer.INVALID, f"the picture is broken: {error}")
-    return REPLY.pack(Answer.PIXELS, *picture.size, 3 if alpha is None else 4)
 
 
 def _refusal(answer: Answer, text: str) -> bytes:
     return REPLY.pack(answer, 0, 0, 0) + text.encode(errors="replace")[: MESSAGE - REPLY.size]
 
 
-def _write(scratch: int, block: bytes, offset: int) -> None:
+def write(scratch: int, block: bytes, offset: int) -> int:
+    """All of a block, at its place; returns how much that was."""
     view = memoryview(block)
     while view:
-        written = os.pwrite(scratch, view, offset)
-        view, offset = view[written:], offset + written
+        amount = os.pwrite(scratch, view, offset)
+        view, offset = view[amount:], offset + amount
+    return len(block)
 
 
-def _confine(allowance: Allowance) -> None:
+def confine(allowance: Allowance) -> None:
     """What a decoder never needs is out of its reach, whatever a picture makes of it."""
     largest = 4 * allowance.content_pixels + 2**26  # content or planes, whichever is larger
     for limit, amount in (

@@ -10,7 +10,7 @@ import os
 import resource
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 from struct import pack
 from typing import Any, Final
@@ -19,11 +19,18 @@ import pyvips
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from app.errors import ImageTooLarge, InvalidImage
 from app.images import HEADER_BYTES, open_picture, orientation
-from workers.codec.decoder import Allowance, Planes, colours, fitted
+from workers.codec.decoder import (
+    Allowance,
+    Planes,
+    answered,
+    colours,
+    confine,
+    fitted,
+    write,
+)
 from workers.codec.tags import FULL_CHROMA, SRGB_PROFILE
-from workers.codec.wire import MESSAGE, REPLY, Answer
+from workers.codec.wire import REPLY, Answer
 
 STRIP: Final = 2**20  #: pixels that are in memory at once
 SHARE: Final = 2**24  #: pixels for which a picture gets the CPU seconds of a small one
@@ -46,11 +53,11 @@ def decode(content: int, scratch: int, longest: int, allowance: Allowance) -> by
     width, height = target = fitted(opened.size, longest)
     offsets, opaque = [0, 3 * width * height], True
     for picture, alpha in _strips(opened, _loaded(content, opened, target)):
-        offsets[0] += _write(scratch, picture.tobytes(), offsets[0])
+        offsets[0] += write(scratch, picture.tobytes(), offsets[0])
         if alpha is not None:
             plane = alpha.tobytes()
             opaque = opaque and plane.count(255) == len(plane)
-            offsets[1] += _write(scratch, plane, offsets[1])
+            offsets[1] += write(scratch, plane, offsets[1])
     planes = 3 if opaque else 4
     return REPLY.pack(Answer.PIXELS, width, height, planes) + bytes([orientation(opened)])
 
@@ -173,14 +180,6 @@ def _tiff_head(bands: int, width: int, height: int) -> bytes:
     return head + pack(f"<{strips}I", *lengths)
 
 
-def _write(scratch: int, block: bytes, offset: int) -> int:
-    view = memoryview(block)
-    while view:
-        amount = os.pwrite(scratch, view, offset)
-        view, offset = view[amount:], offset + amount
-    return len(block)
-
-
 def _confine(task: str, allowance: Allowance) -> None:
     """What this program never needs is out of its reach, whatever a picture makes of it."""
     pyvips.block_untrusted_set(True)
@@ -188,37 +187,12 @@ def _confine(task: str, allowance: Allowance) -> None:
     for name in LOADERS[task]:
         pyvips.operation_block_set(f"VipsForeignLoad{name}", False)
     pyvips.cache_set_max(0)
-    largest = 4 * allowance.content_pixels + 2**26
-    for limit, amount in (
-        (resource.RLIMIT_AS, allowance.bytes),
-        (resource.RLIMIT_FSIZE, largest),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 16),
-    ):
-        resource.setrlimit(limit, (amount, amount))
+    confine(allowance)
 
 
 def _renew(seconds: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
-
-
-def answered(work: Callable[[], bytes]) -> bytes:
-    """What `work` answers, or what it is refused with."""
-    try:
-        return work()
-    except MemoryError:
-        return REPLY.pack(Answer.STARVED, 0, 0, 0)
-    except ImageTooLarge as error:
-        return _refusal(Answer.TOO_LARGE, str(error))
-    except InvalidImage as error:
-        return _refusal(Answer.INVALID, str(error))
-    except Exception as error:
-        return _refusal(Answer.INVALID, f"the picture is broken: {error}")
-
-
-def _refusal(answer: Answer, text: str) -> bytes:
-    return REPLY.pack(answer, 0, 0, 0) + text.encode(errors="replace")[: MESSAGE - REPLY.size]
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -16,14 +16,12 @@ from app.domain.parameters import Output, OutputFormat
 from app.errors import (
     DecoderCrashed,
     ImageTooLarge,
-    ImpastoError,
-    InvalidImage,
     ServiceUnavailable,
     StorageUnavailable,
 )
 from app.images import inspect
 from app.settings import LimitSettings
-from workers.codec.child import LENIENCE, Decoded, Died
+from workers.codec.child import LENIENCE, Decoded, Died, refused
 from workers.codec.decoder import fitted
 from workers.codec.raster import Raster, scratch, write_at
 from workers.codec.tags import SRGB_CHUNK_PNG
@@ -97,7 +95,7 @@ class Strips:
                 reply = self._ask("decode", (source, file), size or 0)
             answer, *stored, planes = REPLY.unpack_from(reply)
             if answer != Answer.PIXELS:
-                raise self._refusal(answer, reply)
+                raise refused(answer, reply, self._limits)
             turn = reply[REPLY.size]
             # Believe nothing: who answers has just read a stranger's file.
             if sorted(stored) != sorted((width, height)) or planes not in (3, 4) or turn > 8:
@@ -188,15 +186,6 @@ class Strips:
     def _seconds(self) -> int:
         """CPU seconds of the largest picture there may be."""
         return self._limits.decode_seconds * ceil(self._limits.content_pixels / SHARE)
-
-    def _refusal(self, answer: int, reply: bytes) -> ImpastoError:
-        text = reply[REPLY.size :].decode(errors="replace")
-        if answer == Answer.INVALID:
-            return InvalidImage(text)
-        if answer == Answer.TOO_LARGE:
-            return ImageTooLarge(text)
-        limit = self._limits.decode_bytes // 2**20
-        return DecoderCrashed(f"it needs more than the {limit} MiB that its decoder may have")
 
 
 def _death(code: int) -> Died:
