@@ -7,17 +7,17 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from license_expression import ExpressionError, get_spdx_licensing
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.models import Style, StyleVersion, Stylizer
+from app.domain.licence import Spdx
+from app.domain.style import SLUG, StyleStatus
 from app.errors import CatalogCorrupt
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_SPDX = get_spdx_licensing()
 Card = TypeVar("Card", bound=BaseModel)
 
 
@@ -60,22 +60,9 @@ class Licence(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    spdx: str
+    spdx: Spdx
     licensor: str
     evidence: str
-
-    @field_validator("spdx")
-    @classmethod
-    def _is_an_expression(cls, text: str) -> str:
-        """SPDX expressions are parsed, so that `MIT or whatever` cannot slip in."""
-        try:
-            parsed = _SPDX.parse(text)
-        except ExpressionError as error:
-            raise ValueError(f"{text!r} is not an SPDX expression") from error
-        unknown = [key for key in _SPDX.unknown_license_keys(parsed) if "LicenseRef-" not in key]
-        if unknown:
-            raise ValueError(f"SPDX knows no {', '.join(unknown)}")
-        return text
 
 
 class Embedding(BaseModel):
@@ -97,7 +84,7 @@ class StyleCard(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    slug: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    slug: Annotated[str, Field(pattern=rf"^{SLUG}$")]
     version: Annotated[int, Field(gt=0)]
     title: str
     licence: Licence
@@ -195,6 +182,7 @@ def _add_version(session: Session, style: StyleCard, card: StylizerCard, numbers
         "slug": style.slug,
         "version": style.version,
         "stylizer_digest": card.digest,
+        "status": StyleStatus.ACTIVE,
         "embedding": numbers,
         "card": style.public(),
     }
@@ -209,7 +197,7 @@ def _add_version(session: Session, style: StyleCard, card: StylizerCard, numbers
             StyleVersion.stylizer_digest == card.digest,
         )
     ).one()
-    if sha256(written).digest() != sha256(numbers).digest():
+    if sha256(written or b"").digest() != sha256(numbers).digest():
         raise CatalogCorrupt(
             f"Style {style.slug}@{style.version} is in the database with another embedding; "
             "a changed style needs a new version."

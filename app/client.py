@@ -109,18 +109,17 @@ class Client:
         with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
             return [sent for sent in pool.map(bring, paths) if sent is not None]
 
-    def watch(self, campaign_id: str) -> Iterator[dict[str, Any]]:
-        """The campaign whenever it changed, until it is finished; polling costs ETags."""
+    def watch(self, path: str) -> Iterator[dict[str, Any]]:
+        """A job or a campaign whenever it changed, until it is finished; polling costs ETags."""
         etag, pause = "", FIRST_PAUSE
         while True:
             headers = {"if-none-match": etag} if etag else {}
-            path = f"/v1/campaigns/{campaign_id}"
             response = self._ask(self._http, "GET", path, headers=headers)
             if response.status_code != httpx2.codes.NOT_MODIFIED:
-                campaign = _answer(response)
+                work = _answer(response)
                 etag, pause = response.headers.get("etag", ""), FIRST_PAUSE
-                yield campaign
-                if campaign["finished_at"] is not None:
+                yield work
+                if work["finished_at"] is not None:
                     return
             time.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 1.5)

@@ -9,6 +9,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + MethodNotAllowed         405 method-not-allowed
     + Conflict                 409 conflict
       - IllegalTransition      409 illegal-transition
+      - StyleNotReady          409 style-not-ready
     + BodyTooLarge             413 body-too-large
     + RangeNotSatisfiable      416 range-not-satisfiable
     + Unprocessable            422 unprocessable
@@ -19,13 +20,18 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - UnknownUpload          422 unknown-upload
       - SourceForbidden        422 source-forbidden
       - SourceUnreachable      422 source-unreachable
+      - NotOffered             422 not-offered
+      - NoStylePicture         422 no-style-picture
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
     + Quarantined              quarantined
     + OutputInvalid            model-output-invalid
+    + StyleRefused             style-refused
+    + PrintRefused             print-refused
   x Retryable                  the same work may succeed later
     + EngineBusy               engine-busy
     + StylizerElsewhere        stylizer-elsewhere
+    + OptimizerBroke           optimizer-broke
     + StorageUnavailable       storage-unavailable
     + ServiceUnavailable       503 service-unavailable
   x Misconfigured              this process cannot start; the text says what to do
@@ -98,6 +104,13 @@ class IllegalTransition(Conflict):
 
     code = "illegal-transition"
     title = "The job cannot change that way any more"
+
+
+class StyleNotReady(Conflict):
+    """A style was asked for something that only a learned one can do."""
+
+    code = "style-not-ready"
+    title = "The style has not been learned"
 
 
 class BodyTooLarge(ClientError):
@@ -173,6 +186,20 @@ class SourceUnreachable(Unprocessable):
     title = "The picture could not be fetched"
 
 
+class NotOffered(Unprocessable):
+    """Work for an optimizer worker, where none is deployed."""
+
+    code = "not-offered"
+    title = "This service does not offer that"
+
+
+class NoStylePicture(Unprocessable):
+    """A print in a style whose picture nobody gave to the store."""
+
+    code = "no-style-picture"
+    title = "Prints need the style's picture, which is not here"
+
+
 class JobFailure(ImpastoError):
     """Ends a job for good; trying again would end the same way."""
 
@@ -198,6 +225,20 @@ class OutputInvalid(JobFailure):
     title = "The stylizer gave no usable picture"
 
 
+class StyleRefused(JobFailure):
+    """A picture that teaches nothing: flat, or only noise."""
+
+    code = "style-refused"
+    title = "No style can be learned from the picture"
+
+
+class PrintRefused(JobFailure):
+    """More than the worker's memory holds, or a style that it cannot paint by."""
+
+    code = "print-refused"
+    title = "The picture cannot be printed"
+
+
 class Retryable(ImpastoError):
     """The same work may succeed later, without anybody changing anything."""
 
@@ -217,6 +258,12 @@ class StylizerElsewhere(Retryable):
     """The job's style belongs to a stylizer that this worker does not run."""
 
     code = "stylizer-elsewhere"
+
+
+class OptimizerBroke(Retryable):
+    """What learns and prints ended without an answer; the worker's log says more."""
+
+    code = "optimizer-broke"
 
 
 class StorageUnavailable(Retryable):

@@ -5,9 +5,9 @@ from typing import Any
 from app.db import ledger
 from app.db.intake import NewJob
 from app.db.models import StyleVersion
-from app.db.styles import Look
+from app.db.styles import Look, pin
 from app.domain.job import Lane
-from app.domain.parameters import Mask, Parameters, render_key
+from app.domain.parameters import Mask, Parameters, Quality, render_key
 from app.errors import ImageTooLarge, InvalidImage
 from app.settings import LimitSettings, Settings
 from app.sources import Source
@@ -17,10 +17,12 @@ def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, hei
     """Pixels of the output. Raises `ImageTooLarge` or `InvalidImage`, saying what would do."""
     out_width, out_height = parameters.output_size(width, height)
     pixels = out_width * out_height
-    if pixels > limits.output_pixels:
-        fits = int(max(width, height) * (limits.output_pixels / (width * height)) ** 0.5)
+    prints = parameters.quality is Quality.PRINT
+    limit, of = (limits.print_pixels, " of a print") if prints else (limits.output_pixels, "")
+    if pixels > limit:
+        fits = int(max(width, height) * (limit / (width * height)) ** 0.5)
         raise ImageTooLarge(
-            f"The output would have {pixels:,} pixels; the limit is {limits.output_pixels:,}. "
+            f"The output would have {pixels:,} pixels; the limit{of} is {limit:,}. "
             f"Ask for output.size {fits} or less."
         )
     if max(out_width, out_height) > parameters.output.format.max_side:
@@ -57,18 +59,23 @@ def plan(
         pixels = output_pixels(settings.limits, parameters, asset.width, asset.height)
         key = render_key(
             content=asset.digest,
-            style=f"{version.slug}@{version.version}",
+            style=pin(version),
             stylizer=version.stylizer_digest,
             parameters=parameters,
         )
         facts = {"content_digest": asset.digest, "render_key": key}
     return NewJob(
-        lane=Lane.FETCH if asset is None else lane,
+        lane=Lane.FETCH if asset is None else lane_of(lane, parameters),
         source=source.name,
         style_version_id=version.id,
         parameters=parameters.model_dump(mode="json"),
         pixels=pixels,
-        reserve_micros=ledger.estimate(settings.rate_card, pixels),
+        reserve_micros=ledger.estimate(settings.rate_card, pixels, parameters.quality),
         **facts,
         **about,
     )
+
+
+def lane_of(lane: Lane, parameters: Parameters) -> Lane:
+    """Where work waits that would wait in `lane` if it were not for its parameters."""
+    return Lane.PRINT if parameters.quality is Quality.PRINT else lane

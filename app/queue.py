@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from celery import Celery
 from kombu import Queue
@@ -21,15 +21,31 @@ class Task(StrEnum):
 
     STYLIZE = "impasto.stylize"  #: argument: the lane with work on it
     FETCH = "impasto.fetch"
+    OPTIMIZE = "impasto.optimize"  #: argument: the lane with work on it
     DELIVER = "impasto.deliver"
     SWEEP = "impasto.sweep"
 
 
 class QueueName(StrEnum):
-    """The Redis lists. Order between jobs is the table's affair, so there are only two."""
+    """The Redis lists, one for each kind of worker. Order between jobs is the table's affair."""
 
     STYLIZE = "stylize"
     IO = "io"
+    OPTIMIZE = "optimize"
+
+
+def queue_of(lane: Lane) -> QueueName:
+    """Where the tickets of a lane wait."""
+    if lane is Lane.FETCH:
+        return QueueName.IO
+    return QueueName.OPTIMIZE if lane.slow else QueueName.STYLIZE
+
+
+_SERVES: Final = {
+    QueueName.STYLIZE: Task.STYLIZE,
+    QueueName.IO: Task.FETCH,
+    QueueName.OPTIMIZE: Task.OPTIMIZE,
+}
 
 
 class Tickets(Protocol):
@@ -51,7 +67,7 @@ class CeleryTickets:
         self._celery = celery
 
     def work(self, lane: Lane, tickets: int = 1) -> None:
-        name = Task.FETCH if lane is Lane.FETCH else Task.STYLIZE
+        name = _SERVES[queue_of(lane)]
         with _nudge(), self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
             for _ in range(tickets):
                 self._celery.send_task(name, args=[lane.value], producer=producer)
@@ -153,6 +169,7 @@ def _queues() -> dict[str, Any]:
         "task_routes": {
             Task.STYLIZE: QueueName.STYLIZE.value,
             Task.FETCH: QueueName.IO.value,
+            Task.OPTIMIZE: QueueName.OPTIMIZE.value,
             Task.DELIVER: QueueName.IO.value,
             Task.SWEEP: QueueName.IO.value,
         },

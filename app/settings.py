@@ -56,6 +56,7 @@ class LimitSettings(BaseModel):
     body_bytes: PositiveInt = 128 * 2**20  # 200 megapixels of JPEG at quality 90
     content_pixels: PositiveInt = 200_000_000  # read from the header
     output_pixels: PositiveInt = 200_000_000
+    print_pixels: PositiveInt = 4_000_000  # of a print: each takes its worker kilobytes of memory
     whole_pixels: PositiveInt = 2**22  # of an output drawn in one engine call; beyond, in tiles
     max_side: PositiveInt = 65_500  # what JPEG libraries read and write
     min_side: PositiveInt = 32  # the network's receptive field needs it
@@ -117,6 +118,22 @@ class WorkerSettings(BaseModel):
     )
 
 
+class OptimizerSettings(BaseModel):
+    """How prints are made and styles learned, where the training extra is installed."""
+
+    enabled: bool = Field(
+        False, description="An optimizer worker runs: prints and learning are offered."
+    )
+    backbone: Path | None = Field(
+        None, description="The judge, VGG-19 as safetensors; unset, torchvision fetches its own."
+    )
+    photos: Path | None = Field(
+        None, description="Photographs to learn with; unset, those inside scikit-image."
+    )
+    threads: NonNegativeInt = Field(0, description="CPU threads; 0 is one per core we may use.")
+    print_seconds: PositiveFloat = 4 * 3600.0  # the longest print; then it is given up
+
+
 class WebhookSettings(BaseModel):
     """How deliveries leave."""
 
@@ -133,6 +150,7 @@ class RateCard(BaseModel):
     per_job: NonNegativeInt = 20
     per_device_second: NonNegativeInt = 1_200
     estimate_ms_per_megapixel: PositiveFloat = 1_200.0  # until the lane has been measured
+    estimate_print_ms_per_megapixel: PositiveFloat = 600_000.0
 
 
 class Settings(BaseSettings):
@@ -169,6 +187,7 @@ class Settings(BaseSettings):
     ] = LocalStorageSettings()
     engine: EngineSettings = EngineSettings()
     worker: WorkerSettings = WorkerSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
     rate_card: RateCard = RateCard()

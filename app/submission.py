@@ -10,14 +10,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import check_url
-from app.db import Sessions, intake, jobs, styles
+from app.db import Sessions, intake, jobs, style_pictures, styles
 from app.db.intake import NewJob
 from app.db.models import Campaign
 from app.db.styles import Look
 from app.domain.events import CAMPAIGN_DEFAULT, JOB_DEFAULT, EventType
 from app.domain.ids import new_id, new_ids
 from app.domain.job import Lane
-from app.domain.parameters import Mask
+from app.domain.parameters import Mask, Quality
 from app.domain.requests import (
     CampaignRequest,
     Input,
@@ -25,7 +25,7 @@ from app.domain.requests import (
     MaskRequest,
     WebhookRequest,
 )
-from app.errors import ClientError, InvalidRequest, SourceForbidden
+from app.errors import ClientError, InvalidRequest, NotOffered, SourceForbidden
 from app.planning import pinned, plan
 from app.queue import Tickets
 from app.settings import Settings
@@ -63,6 +63,28 @@ class Desk:
             masks=masks,
         )
 
+    def looks(
+        self, session: Session, tenant_id: UUID, wishes: Iterable[str], quality: Quality
+    ) -> dict[str, Look]:
+        """
+        What the wishes of one request mean.
+
+        Raises `UnknownStyle`, `InvalidRequest`, and for a print `NotOffered` or `NoStylePicture`.
+        """
+        looks = styles.resolve(session, wishes, stylizer=self.stylizer, tenant_id=tenant_id)
+        if quality is Quality.PRINT:
+            self.check_offered()
+            style_pictures.check(session, [part for look in looks.values() for part in look.parts])
+        return looks
+
+    def check_offered(self) -> None:
+        """Raises `NotOffered` where nobody would print or learn."""
+        if not self.settings.optimizer.enabled:
+            raise NotOffered(
+                "No optimizer worker runs here: prints and learning need one "
+                "(IMPASTO_OPTIMIZER__ENABLED, and the training extra)."
+            )
+
 
 def accept_picture(
     desk: Desk,
@@ -82,12 +104,13 @@ def accept_picture(
     if mask is not None:
         brought.append(mask.looked_at(tenant_id, limits))
         pinned = Mask(digest=brought[1].asset.digest, feather=mask.feather)
-    hook = _hook(desk, options.webhook, JOB_DEFAULT)
+    hook = kept_hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
-        job = _interactive(desk, session, options, Source("body", brought[0].asset), pinned)
+        source = Source("body", brought[0].asset)
+        job = _interactive(desk, session, tenant_id, options, source, pinned)
         desk.storage.put(*(one.blob for one in brought))
         intake.add_assets(session, [one.asset for one in brought])
-        _queue(desk, session, tenant_id, [job], hook)
+        queue(desk, session, tenant_id, [job], hook)
     desk.tickets.work(job.lane)
     return job.id
 
@@ -98,12 +121,12 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
 
     Raises `UnknownUpload`, `SourceForbidden` or what `accept_picture` does.
     """
-    hook = _hook(desk, options.webhook, JOB_DEFAULT)
+    hook = kept_hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
         sources = desk.sources(session, tenant_id, [given], [options.mask])
         mask = sources.mask(options.mask)
-        job = _interactive(desk, session, options, sources.find(given), mask)
-        _queue(desk, session, tenant_id, [job], hook)
+        job = _interactive(desk, session, tenant_id, options, sources.find(given), mask)
+        queue(desk, session, tenant_id, [job], hook)
     desk.tickets.work(job.lane)
     return job.id
 
@@ -115,12 +138,12 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     A picture that cannot be used becomes a failed job and the others go on; what concerns them
     all (an unknown style, the common mask, an address we do not deliver to) refuses the whole.
     """
-    hook = _hook(desk, request.webhook, CAMPAIGN_DEFAULT)
+    hook = kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
     wishes = {request.style, *(item.style for item in request.items if item.style)}
     inputs = [item.input for item in request.items]
     masks = [request.mask, *(item.mask for item in request.items)]
     with desk.sessions.begin() as session:
-        looks = styles.resolve(session, wishes, stylizer=desk.stylizer)
+        looks = desk.looks(session, tenant_id, wishes, request.quality)
         sources = desk.sources(session, tenant_id, inputs, masks)
         look, mask = looks[request.style], sources.mask(request.mask)
         campaign = Campaign(
@@ -135,7 +158,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
         session.add(campaign)
         session.flush()
         planned, refused = _plan_items(desk, request, looks, sources, mask)
-        _queue(desk, session, tenant_id, planned, hook, campaign_id=campaign.id)
+        queue(desk, session, tenant_id, planned, hook, campaign_id=campaign.id)
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
     for lane in {job.lane for job in planned}:
@@ -144,9 +167,14 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
 
 
 def _interactive(
-    desk: Desk, session: Session, options: JobOptions, source: Source, mask: Mask | None
+    desk: Desk,
+    session: Session,
+    tenant_id: UUID,
+    options: JobOptions,
+    source: Source,
+    mask: Mask | None,
 ) -> NewJob:
-    look = styles.resolve(session, [options.style], stylizer=desk.stylizer)[options.style]
+    look = desk.looks(session, tenant_id, [options.style], options.quality)[options.style]
     parameters = pinned(options.parameters, look, mask)
     about: dict[str, Any] = {"id": new_id(), "metadata": options.metadata}
     return plan(desk.settings, Lane.INTERACTIVE, look.version, parameters, source, **about)
@@ -182,7 +210,7 @@ def _plan_items(
     return planned, refused
 
 
-def _queue(
+def queue(
     desk: Desk,
     session: Session,
     tenant_id: UUID,
@@ -200,7 +228,7 @@ def _queue(
     )
 
 
-def _hook(
+def kept_hook(
     desk: Desk, asked: WebhookRequest | None, default: Sequence[EventType]
 ) -> dict[str, Any] | None:
     """The webhook as it is kept with the work. Raises `InvalidRequest` for a forbidden address."""

@@ -15,6 +15,7 @@ from app.db.models import AssetKind, Campaign, Style, StyleVersion, Stylizer, Te
 from app.domain.ids import new_id, new_ids
 from app.domain.job import Lane
 from app.domain.parameters import Parameters
+from app.domain.style import StyleStatus
 
 RESERVED = 1_000
 
@@ -35,7 +36,12 @@ def new_ground(session: Session, name: str = "acme") -> Ground:
         session.add_all([stylizer, Style(slug="plain", title="Plain")])
         session.flush()
         version = StyleVersion(
-            slug="plain", version=1, stylizer_digest="a" * 64, embedding=b"\0" * 4, card={}
+            slug="plain",
+            version=1,
+            stylizer_digest="a" * 64,
+            status=StyleStatus.ACTIVE,
+            embedding=b"\0" * 4,
+            card={},
         )
         session.add(version)
     tenant = Tenant(name=name)

@@ -1,7 +1,7 @@
 """Tickets that nobody serves: a queue as a list."""
 
 from app.domain.job import Lane
-from app.queue import QueueName
+from app.queue import QueueName, queue_of
 
 
 class ListTickets:
@@ -18,5 +18,4 @@ class ListTickets:
         self.deliveries += 1
 
     def waiting(self, queue: QueueName) -> int:
-        fetching = self.lanes.count(Lane.FETCH)
-        return fetching if queue is QueueName.IO else len(self.lanes) - fetching
+        return sum(queue_of(lane) is queue for lane in self.lanes)

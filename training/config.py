@@ -25,7 +25,9 @@ class Stage:
     pixel_weight: float = 0.0  # of the squared difference to the photograph, to start from it
     shift_weight: float = 0.0  # of the change when the photograph moves by a pixel or three
     warmup: int = 100
-    styles: list[str] = field(default_factory=list)  # slugs that take part; empty for all
+    floor: float = 0.01  # share of the learning rate that is left at the end; 1 holds it
+    zoom: float = 1.0  # crops are cut from windows up to this many times smaller
+    styles: list[str] = field(default_factory=list)  # slugs, often ones repeated; empty for all
 
 
 @dataclass(frozen=True)

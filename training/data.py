@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
@@ -50,23 +51,37 @@ def as_float(pictures: Tensor) -> Tensor:
 
 
 class Crops:
-    """Random square crops by step number alone, so that a resumed run sees what it would have."""
+    """Random square crops by step number alone, so that a resumed run sees what it would have.
 
-    def __init__(self, photos: Sequence[Tensor], crop: int, batch: int, seed: int) -> None:
+    With `zoom` above 1 a crop is cut from a window up to that many times smaller and enlarged: the
+    photographs are small, and pictures that are drawn later show their things larger than these do.
+    """
+
+    def __init__(
+        self, photos: Sequence[Tensor], crop: int, batch: int, seed: int, zoom: float = 1.0
+    ) -> None:
         self.photos = [photo for photo in photos if min(photo.shape[1:]) >= crop]
         if not self.photos:
             raise DataError(f"no photograph has a short side of {crop} pixels or more")
-        self.crop, self.batch, self.seed = crop, batch, seed
+        self.crop, self.batch, self.seed, self.zoom = crop, batch, seed, zoom
 
     def at(self, step: int) -> Tensor:
         """The batch [N,3,crop,crop] of a step, in 0..1."""
         rng = np.random.default_rng((self.seed, step))
         picked = rng.integers(len(self.photos), size=self.batch)
-        return as_float(torch.stack([self._cut(self.photos[i], rng) for i in picked]))
+        return torch.cat([self._enlarged(self._cut(self.photos[i], rng)) for i in picked])
 
     def _cut(self, photo: Tensor, rng: np.random.Generator) -> Tensor:
         _, height, width = photo.shape
-        top = int(rng.integers(height - self.crop + 1))
-        left = int(rng.integers(width - self.crop + 1))
-        cut = photo[:, top : top + self.crop, left : left + self.crop]
+        side = round(self.crop / rng.uniform(1.0, self.zoom)) if self.zoom > 1.0 else self.crop
+        top = int(rng.integers(height - side + 1))
+        left = int(rng.integers(width - side + 1))
+        cut = photo[:, top : top + side, left : left + side]
         return cut.flip(2) if rng.random() < 0.5 else cut
+
+    def _enlarged(self, cut: Tensor) -> Tensor:
+        picture = as_float(cut)[None]
+        if cut.shape[1] == self.crop:
+            return picture
+        size = (self.crop, self.crop)
+        return F.interpolate(picture, size, mode="bicubic", align_corners=False).clamp(0.0, 1.0)

@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--catalog", type=Path, default=Path("catalog"))
     add("--photos", type=Path, help="folder of photographs; those inside scikit-image otherwise")
     add("--backbone", type=Path, help="VGG-19 as safetensors; torchvision's otherwise")
+    add("--card", type=Path, help="a .json file; a place in the catalog otherwise")
     add("--preview", type=Path, help="a .jpg or .png file; var/learned/NAME.jpg otherwise")
     add("--minutes", type=float, default=8.0, help="of wall time, at most")
     add("--threads", type=int, default=2)
@@ -62,6 +63,7 @@ def _order(chosen: argparse.Namespace) -> Order:
         chosen.preview or Path(f"var/learned/{chosen.name}.jpg"),
         chosen.minutes,
         Recipe(),
+        chosen.card,
     )
 
 

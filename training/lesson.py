@@ -20,7 +20,7 @@ from training.catalog import IDENTITY, read_card, read_embeddings, read_stylizer
 from training.config import Config
 from training.contact_sheet import tile
 from training.fit import Fit, Network, Recipe, nearest, score
-from training.judge import Judge
+from training.judge import Judge, swift_dtype
 from training.photograph import looks_like_a_photograph
 from training.progress import Progress
 from training.quality import against_catalog, measure
@@ -51,6 +51,11 @@ class Order:
     preview: Path
     minutes: float
     recipe: Recipe
+    card: Path | None = None  # a file; None for a place in the catalog
+
+    def free_place(self) -> Path:
+        """Where the card will lie. Raises DataError where another lies already."""
+        return self.card or check_free(self.catalog, self.words)
 
 
 class Lesson:
@@ -58,7 +63,7 @@ class Lesson:
 
     def __init__(self, order: Order, progress: Progress) -> None:
         self.order, self.progress, self.started = order, progress, time.monotonic()
-        self.card_path = check_free(order.catalog, order.words)
+        self.card_path = order.free_place()
         picture = open_style(order.picture)
         check_worth(order.picture, picture)
         self.style = _scaled(picture, order.recipe.style_side)
@@ -68,7 +73,7 @@ class Lesson:
         self.backbone = load_backbone(order.backbone)
         self.judge_record = backbone_record(order.backbone)
         self.doubt = looks_like_a_photograph(self.style, self.backbone, self.judge_record["name"])
-        self.judge = Judge(copy.deepcopy(self.backbone), [self.style], torch.bfloat16)
+        self.judge = Judge(copy.deepcopy(self.backbone), [self.style], swift_dtype())
         self.start = nearest(self.network, self.judge, fitted[:2])
         views = Views(fitted, seed=1, jitter=len(fitted) < FEW)
         start = self.network.known[self.start]
@@ -89,7 +94,7 @@ class Lesson:
         self._fit()
         self.preview("last")
         card = self._card()
-        check_free(self.order.catalog, self.order.words)  # somebody may have been faster
+        self.order.free_place()  # somebody may have been faster
         write_json(self.card_path, card)
         return card
 

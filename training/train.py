@@ -65,7 +65,8 @@ class Trainer:
             stage, place = self.config.stage_at(self.step)
             if place == 0:  # moments of other losses would throw the first steps far off
                 self.optimizer = self._fresh_optimizer()
-            crops = Crops(self.photos, stage.crop, stage.batch, self.config.seed)
+            seed = self.config.seed
+            crops = Crops(self.photos, stage.crop, stage.batch, seed, stage.zoom)
             yield stage, crops, [self._judge(name) for name in stage.backbones]
 
     def _judge(self, name: str) -> Judge:
@@ -164,9 +165,10 @@ class Trainer:
 
 
 def rate_share(stage: Stage, step: int) -> float:
-    """A short rise, then a cosine down to a hundredth (Loshchilov 2017, arXiv:1608.03983)."""
+    """A short rise, then a cosine down to the floor (Loshchilov 2017, arXiv:1608.03983)."""
     rise = min(1.0, (step + 1) / max(1, stage.warmup))
-    return rise * (0.505 + 0.495 * math.cos(math.pi * step / stage.steps))
+    way = 0.5 + 0.5 * math.cos(math.pi * step / stage.steps)
+    return rise * (stage.floor + (1.0 - stage.floor) * way)
 
 
 def train(trainer: Trainer, out: Path, every: int, until: int | None = None) -> None:

@@ -50,6 +50,14 @@ def worker(
 
 
 @commands.command()
+def optimizer(ready_file: Ready = None) -> None:
+    """Print pictures and learn styles: minutes each, with PyTorch (the training extra)."""
+    from workers.process import run_optimizing
+
+    run_optimizing(settings(), ready_file)
+
+
+@commands.command()
 def io(
     beat: Annotated[bool, typer.Option(help="Also say when to sweep.")] = False,
     ready_file: Ready = None,

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 from app.db import Sessions, events, intake, jobs
 from app.db.jobs import Held
 from app.db.models import StyleVersion
+from app.db.styles import pin
 from app.domain.job import Lane
 from app.domain.parameters import Parameters, render_key
 from app.errors import ImpastoError
-from app.planning import output_pixels
+from app.planning import lane_of, output_pixels
 from app.queue import Tickets
 from app.settings import Settings
 from app.sources import look_at
@@ -97,7 +98,7 @@ def _bring(porter: Porter, row: Row[Any]) -> Lane:
             pixels=pixels,
             key=_render_key(session, row, asset.digest, parameters),
         )
-    return Lane.INTERACTIVE if row.campaign_id is None else Lane.CAMPAIGN
+    return lane_of(Lane.INTERACTIVE if row.campaign_id is None else Lane.CAMPAIGN, parameters)
 
 
 def _render_key(session: Session, row: Row[Any], digest: str, parameters: Parameters) -> str:
@@ -106,7 +107,7 @@ def _render_key(session: Session, row: Row[Any], digest: str, parameters: Parame
     ).one()
     return render_key(
         content=digest,
-        style=f"{version.slug}@{version.version}",
+        style=pin(version),
         stylizer=version.stylizer_digest,
         parameters=parameters,
     )

@@ -1,33 +1,22 @@
 """A ticket, start to finish: claim, fetch, decode, draw, encode, store, one transaction."""
 
-import logging
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
-from hashlib import sha256
+from functools import partial
 from time import monotonic, perf_counter
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.db import jobs
-from app.db.intake import NewAsset
 from app.db.jobs import Held
-from app.db.models import AssetKind
 from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
-from app.errors import EngineBusy, ImpastoError, InvalidImage
-from app.sources import naming_the_mask
-from app.storage import asset_key
-from workers.asks import Cost, Item, Stylized
+from app.errors import EngineBusy
+from workers.asks import Item, Stylized
 from workers.codec.strips import Sheet
 from workers.easel import Brush, brush, tile_stage
-from workers.finish import SOFTENED, Shape, Veil, needs_content
+from workers.finish import needs_content
+from workers.materials import picture, stored, style, veil
 from workers.settlement import settle
-from workers.studio import Picture, Studio, Work
-from workers.variation import varied
-
-log = logging.getLogger(__name__)
+from workers.studio import Studio, Work, attempt
 
 
 def stylize(studio: Studio, lane: Lane) -> dict[str, int]:
@@ -99,30 +88,17 @@ def _work(studio: Studio, group: list[Work]) -> dict[str, int]:
         return {}
     with studio.leases.hold([work.held for work in group]):
         for work in group:
-            _stage(studio, work, _prepare)
+            attempt(studio, work, partial(_prepare, studio, work))
         for work in group:
-            _stage(studio, work, _complete)
+            attempt(studio, work, partial(_complete, studio, work))
         return settle(studio, group)
-
-
-def _stage(studio: Studio, work: Work, step: Callable[[Studio, Work], None]) -> None:
-    """One step of one job; what breaks stays with the job, whatever it is."""
-    if work.error is not None or studio.leases.lost(work.held):
-        return
-    try:
-        step(studio, work)
-    except ImpastoError as error:
-        work.error = error
-    except Exception as error:
-        log.exception("job %s broke", work.held.id)
-        work.error = ImpastoError(f"{type(error).__name__} in the worker")
 
 
 def _prepare(studio: Studio, work: Work) -> None:
     """Fetch and decode; then the batcher has it."""
     start = perf_counter()
     parameters = work.parameters
-    content = _stored(studio, work, work.row.content_digest)
+    content = stored(studio, work, work.row.content_digest)
     fetched = perf_counter()
     studio.leases.stage(work.held, "decode")
     if studio.easel.takes(work.row.pixels):
@@ -132,13 +108,13 @@ def _prepare(studio: Studio, work: Work) -> None:
     decoded = studio.decode(content, parameters.output.size)
     work.alpha = decoded.alpha
     if needs_content(parameters):
-        veil = _veil(studio, work, decoded.pixels.shape[:2])
-        work.content, work.keep = decoded.pixels, None if veil is None else veil.whole
+        over = veil(studio, work, decoded.pixels.shape[:2])
+        work.content, work.keep = decoded.pixels, None if over is None else over.whole
     work.timings |= {"fetch": fetched - start, "decode": perf_counter() - fetched}
     studio.leases.stage(work.held, "draw")
     item = Item(
         pixels=decoded.pixels,
-        style=_style(studio, work),
+        style=style(studio, work),
         strength=parameters.strength,
         urgent=work.row.lane is not Lane.CAMPAIGN,
         alone=parameters.deterministic,
@@ -150,30 +126,8 @@ def _commission(studio: Studio, work: Work, content: bytes) -> tuple[Sheet, Brus
     """A large picture on disk, and how to draw it once its turn comes."""
     parameters = work.parameters
     sheet = studio.easel.open(content, parameters.output.size)
-    veil = _veil(studio, work, sheet.size[::-1])
-    return sheet, brush(_style(studio, work), parameters, veil)
-
-
-def _style(studio: Studio, work: Work) -> NDArray[np.float32]:
-    embedding = studio.stylebook.embedding(work.row.style_version_id, work.parameters.mix)
-    return varied(embedding, work.parameters.variation)
-
-
-def _stored(studio: Studio, work: Work, digest: str) -> bytes:
-    content = studio.storage.get(asset_key(work.row.tenant_id, digest))
-    if sha256(content).hexdigest() != digest:
-        raise InvalidImage("The stored picture no longer has the digest it was accepted under.")
-    return content
-
-
-def _veil(studio: Studio, work: Work, shape: Shape) -> Veil | None:
-    """What is kept of a content picture of that shape."""
-    mask = work.parameters.mask
-    if mask is None:
-        return None
-    with naming_the_mask():
-        decoded = studio.decode(_stored(studio, work, mask.digest), min(max(shape), SOFTENED))
-    return Veil(decoded.pixels, shape, mask.feather)
+    over = veil(studio, work, sheet.size[::-1])
+    return sheet, brush(style(studio, work), parameters, over)
 
 
 def _complete(studio: Studio, work: Work) -> None:
@@ -195,7 +149,7 @@ def _paint(studio: Studio, work: Work, sheet: Sheet, its_brush: Brush) -> None:
 
     with sheet:
         painted = studio.easel.draw(sheet, its_brush, work.parameters.output, seen)
-    work.picture = _picture(work, painted.content, *sheet.size, painted.cost)
+    work.picture = picture(work, painted.content, *sheet.size, painted.cost)
     device = painted.cost.own_ms / 1000
     work.timings |= {"device": device, "draw": perf_counter() - start}
 
@@ -212,22 +166,9 @@ def _write(studio: Studio, work: Work, drawing: "Future[Stylized]") -> None:
     pixels = work.finished(drawn.pixels)
     content = studio.encode(pixels, work.alpha, work.parameters.output)
     height, width = pixels.shape[:2]
-    work.picture = _picture(work, content, width, height, drawn)
+    work.picture = picture(work, content, width, height, drawn)
     work.timings |= {
         "wait": ready - asked,
         "device": drawn.own_ms / 1000,
         "encode": perf_counter() - ready,
     }
-
-
-def _picture(work: Work, content: bytes, width: int, height: int, cost: Cost) -> Picture:
-    asset = NewAsset(
-        tenant_id=work.row.tenant_id,
-        digest=sha256(content).hexdigest(),
-        kind=AssetKind.OUTPUT,
-        media_type=work.parameters.output.format.media_type,
-        bytes=len(content),
-        width=width,
-        height=height,
-    )
-    return Picture(asset, content, cost)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from celery import Celery, signals
 
 from app.db import Sessions, open_database
+from app.domain.job import Lane
 from app.queue import CeleryTickets, QueueName, Tickets, open_queue
 from app.settings import Settings
 from app.storage import open_storage
@@ -35,6 +36,22 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
         tasks.add_stylizing(celery, partial(stylize, studio))
         name = f"stylize-{settings.engine.device}"
         _serve(celery, QueueName.STYLIZE, name, threads=settings.worker.tickets, ready=ready)
+
+
+def run_optimizing(settings: Settings, ready: Path | None) -> None:
+    """Print and learn until SIGTERM; what is under way is given back."""
+    from workers.learning import learned
+    from workers.opening import open_optimizer
+    from workers.optimizer import optimize
+    from workers.printing import printed
+
+    celery = open_queue(settings)
+    crafts = {Lane.PRINT: printed, Lane.LEARN: learned}
+    with open_optimizer(settings, CeleryTickets(celery)) as optimizer:
+        tasks.add_optimizing(celery, partial(optimize, optimizer, crafts))
+        closing = optimizer.closing
+        signals.worker_shutting_down.connect(lambda **_: closing.set(), weak=False)
+        _serve(celery, QueueName.OPTIMIZE, "optimize", threads=1, ready=ready)
 
 
 def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:

@@ -14,12 +14,12 @@ from app.db.jobs import Success
 from app.domain.job import JobStatus
 from app.errors import ImpastoError
 from app.settings import RateCard
-from workers.studio import Picture, Studio, Work
+from workers.studio import Picture, Work, Workplace
 
 log = logging.getLogger(__name__)
 
 
-def settle(studio: Studio, group: Sequence[Work]) -> dict[str, int]:
+def settle(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
     """
     Store the pictures, then write what became of the group: no row before its bytes.
 
@@ -28,24 +28,24 @@ def settle(studio: Studio, group: Sequence[Work]) -> dict[str, int]:
     A COMMIT whose answer was lost is written twice: the second time the fence finds nothing
     to do. After two leases the jobs are the sweep's, and the error is raised.
     """
-    _store(studio, group)
-    deadline = monotonic() + 2 * studio.worker_settings.lease_seconds
+    _store(place, group)
+    deadline = monotonic() + 2 * place.worker_settings.lease_seconds
     while True:
         try:
-            return _write(studio, group)
+            return _write(place, group)
         except OperationalError as error:
             if monotonic() > deadline:
                 raise
             log.warning("the database is away, trying again: %s", error)
-            studio.leases.rest(1.0)
+            place.leases.rest(1.0)
 
 
-def _store(studio: Studio, group: Sequence[Work]) -> None:
+def _store(place: Workplace, group: Sequence[Work]) -> None:
     """All pictures in one go; a store that is away breaks them all, and they are tried again."""
     start = perf_counter()
     pictures = [work for work in group if work.picture]
     try:
-        studio.storage.put(*(work.picture.blob for work in pictures if work.picture))
+        place.storage.put(*(work.picture.blob for work in pictures if work.picture))
     except ImpastoError as error:
         for work in pictures:
             work.picture, work.error = None, error
@@ -53,28 +53,29 @@ def _store(studio: Studio, group: Sequence[Work]) -> None:
         work.timings["store"] = (perf_counter() - start) / len(pictures)
 
 
-def _write(studio: Studio, group: Sequence[Work]) -> dict[str, int]:
+def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
     done = [(work, work.picture) for work in group if work.picture]
     broken = [(work, work.error) for work in group if work.error]
-    with studio.sessions.begin() as session:
+    with place.sessions.begin() as session:
         intake.add_assets(session, [picture.asset for _, picture in done])
-        successes = [_success(work, picture, studio.rate_card) for work, picture in done]
-        ended = jobs.succeed(session, successes, by=studio.worker)
-        measured = [_inference(studio, *pair) for pair in done if pair[0].held.id in ended]
+        successes = [_success(work, picture, place.rate_card) for work, picture in done]
+        ended = jobs.succeed(session, successes, by=place.worker)
+        measured = [_inference(place, *pair) for pair in done if pair[0].held.id in ended]
         costs.add(session, measured)
-        failed = {
-            work.held.id for work, error in broken if _break_off(studio, session, work, error)
-        }
-    studio.announce([work.held.id for work in group if work.held.id in ended | failed])
+        for work, _ in done:
+            if work.also is not None and work.held.id in ended:
+                work.also(session)
+        failed = {work.held.id for work, error in broken if _break_off(place, session, work, error)}
+    place.announce([work.held.id for work in group if work.held.id in ended | failed])
     if events.written(session):
-        studio.tickets.deliver()
+        place.tickets.deliver()
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
 
 
-def _break_off(studio: Studio, session: Session, work: Work, error: ImpastoError) -> bool:
+def _break_off(place: Workplace, session: Session, work: Work, error: ImpastoError) -> bool:
     """Whether that was the end of the job."""
     failures = work.row.failures
-    to = jobs.break_off(session, work.held, error, failures=failures, by=studio.worker)
+    to = jobs.break_off(session, work.held, error, failures=failures, by=place.worker)
     return to is JobStatus.FAILED
 
 
@@ -88,13 +89,13 @@ def _success(work: Work, picture: Picture, card: RateCard) -> Success:
     )
 
 
-def _inference(studio: Studio, work: Work, picture: Picture) -> NewInference:
+def _inference(place: Workplace, work: Work, picture: Picture) -> NewInference:
     return NewInference(
         job_id=work.held.id,
         attempt=work.held.attempt,
-        device=studio.device,
-        engine=studio.engine,
-        stylizer_digest=studio.stylizer or "",
+        device=place.device,
+        engine=place.engine,
+        stylizer_digest=place.stylizer or "",
         batch_size=picture.cost.batch_size,
         device_ms=picture.cost.device_ms,
         pixel_share=picture.cost.pixel_share,

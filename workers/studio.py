@@ -1,5 +1,6 @@
-"""What a stylizing worker owns, and one job on its way through it."""
+"""What a worker owns that makes pictures, and one job on its way through it."""
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
 from app.db import Sessions
 from app.db.intake import NewAsset
@@ -27,10 +29,12 @@ from workers.leases import Leases
 from workers.pace import Pace
 from workers.stylebook import Stylebook
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
-class Studio:
-    """What a stylizing worker owns; made once at its start, passed to every ticket."""
+class Workplace:
+    """What every worker owns that makes pictures; made once at its start, passed to tickets."""
 
     worker: str  #: names this process in leases and history
     engine: str
@@ -41,15 +45,21 @@ class Studio:
     tickets: Tickets
     announce: Callable[[Sequence[UUID]], None]  #: tells waiting requests that these jobs ended
     decode: Callable[[bytes, int | None], Decoded]
-    draw: Callable[[Item], "Future[Stylized]"]
     encode: Callable[[Any, Any, Output], bytes]
-    easel: Easel  #: for pictures too large for the two before
     stylebook: Stylebook
     leases: Leases
-    gate: Gate
-    pace: Pace
     worker_settings: WorkerSettings
     rate_card: RateCard
+
+
+@dataclass(frozen=True)
+class Studio(Workplace):
+    """A stylizing worker's: it draws with an engine."""
+
+    draw: Callable[[Item], "Future[Stylized]"]
+    easel: Easel  #: for pictures too large for it
+    gate: Gate
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,7 @@ class Work:
     commission: tuple[Sheet, Brush] | None = None  #: instead of a drawing, for a large picture
     picture: Picture | None = None
     error: ImpastoError | None = None
+    also: Callable[[Session], None] | None = None  #: written in the transaction of its success
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -90,3 +101,16 @@ class Work:
         """The drawing with what was asked for beyond it; the photograph is let go."""
         content, keep, self.content, self.keep = self.content, self.keep, None, None
         return drawn if content is None else finish(drawn, content, keep, self.parameters)
+
+
+def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:
+    """One step of one job; what breaks stays with the job, whatever it is."""
+    if work.error is not None or place.leases.lost(work.held):
+        return
+    try:
+        step()
+    except ImpastoError as error:
+        work.error = error
+    except Exception as error:
+        log.exception("job %s broke", work.held.id)
+        work.error = ImpastoError(f"{type(error).__name__} in the worker")

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.db.models import StyleVersion
+from app.db.styles import pin
 from app.domain.mix import Mix
 from app.errors import StylizerElsewhere
 
@@ -29,13 +30,14 @@ class Stylebook:
         self._met: set[str] = set()
 
     def learn(self, session: Session, versions: set[UUID], names: Iterable[str] = ()) -> None:
-        """Read the versions not met before, and those that mixes name as `slug@version`."""
+        """Read the versions not met before, and those that mixes name as they are pinned."""
         new, unmet = versions - self._owners.keys(), set(names) - self._met
         if not new and not unmet:
             return
-        for version in session.scalars(select(StyleVersion).where(_among(new, unmet))):
-            name = f"{version.slug}@{version.version}"
-            numbers = np.frombuffer(version.embedding, "<f4")
+        learned = StyleVersion.embedding.is_not(None)  # of the others there will be more to know
+        for version in session.scalars(select(StyleVersion).where(learned, _among(new, unmet))):
+            name = pin(version)
+            numbers = np.frombuffer(version.embedding or b"", "<f4")
             self._embeddings[version.stylizer_digest, name] = numbers
             self._owners[version.id], self._names[version.id] = version.stylizer_digest, name
         self._met |= unmet
@@ -60,6 +62,6 @@ def mixed(embeddings: list[NDArray[np.float32]], shares: list[float]) -> NDArray
 
 
 def _among(versions: set[UUID], names: set[str]) -> ColumnElement[bool]:
-    named = [(slug, int(number)) for slug, _, number in (name.partition("@") for name in names)]
+    named = [(slug, int(number)) for slug, _, number in (name.rpartition("@") for name in names)]
     pair = tuple_(StyleVersion.slug, StyleVersion.version)
     return or_(StyleVersion.id.in_(versions), pair.in_(named))

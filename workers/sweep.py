@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from app.db import Sessions, deliveries, events, lost
 from app.db.queue import waiting_lanes
-from app.domain.job import Lane
-from app.queue import QueueName, Tickets
+from app.queue import QueueName, Tickets, queue_of
 
 ENOUGH = 64  #: tickets that nobody has taken yet; without workers they would pile up
 
@@ -23,8 +22,8 @@ def sweep(
         lanes = waiting_lanes(session)
         due = deliveries.any_due(session) or events.written(session)
     for lane in lanes:
-        queue = QueueName.IO if lane is Lane.FETCH else QueueName.STYLIZE
-        if waiting(queue) < ENOUGH:  # of any lane: one with many must not starve the others
+        # Of any lane: one with many must not starve the others.
+        if waiting(queue_of(lane)) < ENOUGH:
             tickets.work(lane)
     if due:
         tickets.deliver()

@@ -18,6 +18,15 @@ def add_stylizing(celery: Celery, stylize: Callable[[Lane], Answer]) -> None:
         return stylize(Lane(lane))
 
 
+def add_optimizing(celery: Celery, optimize: Callable[[Lane], Answer]) -> None:
+    """What an optimizer worker does with a ticket; a ticket lost with its worker is not missed."""
+
+    # Acknowledged at once: minutes later it would long have been delivered again.
+    @celery.task(name=Task.OPTIMIZE, acks_late=False)
+    def _optimize(lane: str) -> Answer:
+        return optimize(Lane(lane))
+
+
 def add_io(
     celery: Celery,
     *,

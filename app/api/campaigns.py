@@ -31,7 +31,9 @@ from app.errors import (
     ImageTooLarge,
     InvalidImage,
     InvalidRequest,
+    NoStylePicture,
     NotFound,
+    NotOffered,
     ServiceUnavailable,
     UnknownStyle,
     UnknownUpload,
@@ -50,7 +52,7 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
     summary="Hand in up to 1,000 pictures at once",
     responses=documented(
         *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
-        *(UnknownStyle, UnknownUpload, ServiceUnavailable),
+        *(UnknownStyle, UnknownUpload, ServiceUnavailable, NotOffered, NoStylePicture),
     ),
 )
 def create_campaign(

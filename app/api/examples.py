@@ -132,3 +132,17 @@ UPLOAD_REQUEST: Final[dict[str, Any]] = {
     "bytes": 48_211,
     "media_type": "image/jpeg",
 }
+
+STYLE_REQUEST: Final[dict[str, Any]] = {
+    "name": "harbour",
+    "title": "The Harbour",
+    "artist": "Jane Doe",
+    "year": 2026,
+    "licence": {
+        "spdx": "LicenseRef-Contract-2026-11",
+        "licensor": "Jane Doe",
+        "evidence": "Contract of 1 November 2026, page 3",
+    },
+    "picture": {"upload_id": ID},
+    "minutes": 8,
+}

@@ -37,7 +37,9 @@ from app.errors import (
     ImageTooLarge,
     InvalidImage,
     InvalidRequest,
+    NoStylePicture,
     NotFound,
+    NotOffered,
     ServiceUnavailable,
     SourceForbidden,
     UnknownStyle,
@@ -77,6 +79,7 @@ BODY: Final[dict[str, Any]] = {
         **documented(
             *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
             *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
+            *(NotOffered, NoStylePicture),
         ),
     },
 )

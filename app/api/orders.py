@@ -9,7 +9,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from app.api.problems import invalid
-from app.domain.parameters import SOFT, Feather
+from app.domain.parameters import SOFT, Feather, Quality
 from app.domain.requests import Input, JobOptions, JobRequest
 from app.errors import BadRequest, InvalidRequest
 from app.sources import MaskFile
@@ -55,6 +55,11 @@ FORM: Final[dict[str, Any]] = {
         "format": {"type": "string", "enum": ["jpeg", "png", "webp"], "default": "jpeg"},
         "quality": {"type": "integer", "minimum": 1, "maximum": 100, "default": 90},
         "size": {"type": "integer", "minimum": 32, "maximum": 65_500},
+        "print": {
+            "type": "boolean",
+            "default": False,
+            "description": "What JSON calls `quality: print`; `quality` here is the file's.",
+        },
         "metadata": {"type": "string", "description": "A JSON object."},
         "webhook": {"type": "string", "description": '`{"url": ..., "events": [...]}` as JSON.'},
         "webhook_url": {"type": "string", "format": "uri", "description": "Instead of `webhook`."},
@@ -120,10 +125,13 @@ def _options(fields: dict[str, Any]) -> FormOptions:
     if "webhook" not in fields and "webhook_url" in fields:
         fields["webhook"] = {"url": fields.pop("webhook_url")}
     output = {name: fields.pop(name) for name in _OUTPUT if name in fields}
+    if "print" in fields:
+        given = fields.pop("print")
+        fields["quality"] = {"true": Quality.PRINT, "false": Quality.STANDARD}.get(given, given)
     try:
         return FormOptions.model_validate({**fields, "output": output})
     except ValidationError as error:
-        # The form has no `output`: its three fields stand alone.
+        # The form has no `output`: its three fields stand alone, and one has its own name.
         flat = [{**reason, "loc": _flat(reason["loc"])} for reason in error.errors()]
         raise invalid(flat) from error
 
@@ -137,4 +145,6 @@ def _parsed(name: str, text: Any) -> Any:
 
 
 def _flat(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    if place[:1] == ("quality",):
+        return ("print",)
     return place[1:] if place[:1] == ("output",) else place

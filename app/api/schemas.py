@@ -14,6 +14,15 @@ from app.domain.requests import Request
 Item = TypeVar("Item")
 
 
+class JobError(BaseModel):
+    """Why a job failed; `code` is one of `GET /problems`."""
+
+    code: str
+    title: str
+    detail: str | None
+    retryable: bool
+
+
 class Style(BaseModel):
     """A look that can be asked for."""
 
@@ -22,8 +31,17 @@ class Style(BaseModel):
     title: str
     version: int
     pinned: str = Field(examples=["great-wave@3"], description="Asks for exactly this version.")
+    status: Literal["learning", "failed", "canceled", "draft", "active"] = Field(
+        description="Only what is active can be asked for."
+    )
+    own: bool = Field(description="Yours alone; the others are everybody's.")
     stylizer: str = Field(examples=["light-0.2.0"])
     card: dict[str, Any] = Field(description="Where it comes from, and under which licence.")
+    preview_url: str | None = Field(
+        description="Of a learned style: its picture; photographs at half and at full strength."
+    )
+    job: str | None = Field(description="The job that learns it, or did: its progress, its cost.")
+    error: JobError | None
 
 
 class Styles(BaseModel):
@@ -59,15 +77,6 @@ class Upload(BaseModel):
     expires_at: datetime
 
     model_config = ConfigDict(json_schema_extra={"example": examples.UPLOAD})
-
-
-class JobError(BaseModel):
-    """Why a job failed; `code` is one of `GET /problems`."""
-
-    code: str
-    title: str
-    detail: str | None
-    retryable: bool
 
 
 class OutputAsset(BaseModel):

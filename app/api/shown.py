@@ -8,11 +8,12 @@ from sqlalchemy import Row
 from app.api import schemas
 from app.api.links import asset_url
 from app.api.problems import catalogue
-from app.db import models
+from app.db import ledger, models
 from app.db.reading import Progress
 from app.domain import mix
 from app.domain.job import JobStatus
 from app.domain.parameters import Parameters
+from app.domain.style import plain
 from app.errors import ImpastoError
 from app.settings import Settings
 
@@ -23,7 +24,7 @@ def job_shown(settings: Settings, row: Row[Any]) -> schemas.Job:
     """A row of `reading.job`, `jobs` or `items` as callers see it."""
     job: models.Job = row.Job
     succeeded = job.status is JobStatus.SUCCEEDED
-    parameters = Parameters.model_validate(job.parameters)
+    parameters = _parameters(job.parameters)
     return schemas.Job(
         id=job.id,
         status=job.status,
@@ -47,13 +48,32 @@ def job_shown(settings: Settings, row: Row[Any]) -> schemas.Job:
     )
 
 
+def style_shown(settings: Settings, tenant_id: UUID, row: Row[Any]) -> schemas.Style:
+    """A row of `styles.listing` as callers see it."""
+    name, preview = plain(row.slug), row.preview_digest
+    ended_badly = row.job_status in (JobStatus.FAILED, JobStatus.CANCELED)
+    return schemas.Style(
+        name=name,
+        title=row.title,
+        version=row.version,
+        pinned=f"{name}@{row.version}",
+        status=row.job_status.value if ended_badly else row.status.value,
+        own=row.tenant_id is not None,
+        stylizer=f"{row.stylizer_name}-{row.stylizer_version}",
+        card=row.card,
+        preview_url=asset_url(settings, tenant_id, preview) if preview else None,
+        job=f"/v1/jobs/{row.job_id}" if row.job_id else None,
+        error=_error(row),
+    )
+
+
 def campaign_shown(settings: Settings, row: Row[Any], progress: Progress) -> schemas.Campaign:
     """A row of `reading.campaign` or `campaigns`, and how far it is."""
     campaign: models.Campaign = row.Campaign
     ended = campaign.succeeded + campaign.failed + campaign.canceled
     left = campaign.total - ended
     running = min(progress.running, left)
-    parameters = Parameters.model_validate(campaign.parameters)
+    parameters = _parameters(campaign.parameters)
     return schemas.Campaign(
         id=campaign.id,
         name=campaign.name,
@@ -91,7 +111,7 @@ def eta(left: int, progress: Progress) -> int | None:
     return round(left * progress.seconds / progress.worked)
 
 
-def _error(job: models.Job) -> schemas.JobError | None:
+def _error(job: models.Job | Row[Any]) -> schemas.JobError | None:
     if job.error_code is None:
         return None
     kind = KINDS.get(job.error_code, ImpastoError)
@@ -128,7 +148,18 @@ def _cost(settings: Settings, row: Row[Any]) -> schemas.Cost | None:
 
 def _style(row: Row[Any], parameters: Parameters) -> str:
     """As it was pinned: one version, or the shares of several."""
-    return mix.text(parameters.mix) if parameters.mix else f"{row.slug}@{row.style_version}"
+    if parameters.mix:
+        return mix.text(parameters.mix)
+    return f"{plain(row.slug)}@{row.style_version}"
+
+
+def _parameters(kept: dict[str, Any]) -> Parameters:
+    """As they were asked for: a tenant's own styles by the names it gave them."""
+    parameters = Parameters.model_validate(kept)
+    if not parameters.mix:
+        return parameters
+    named = {plain(name): share for name, share in parameters.mix.items()}
+    return parameters.model_copy(update={"mix": named})
 
 
 def _provenance(row: Row[Any], parameters: Parameters) -> schemas.Provenance:
@@ -153,8 +184,9 @@ def _estimate(settings: Settings, campaign: models.Campaign, progress: Progress)
     if campaign.finished_at is not None:
         return campaign.cost_micros
     card = settings.rate_card
-    device_ms = progress.pixels / 1e6 * card.estimate_ms_per_megapixel
-    return campaign.total * card.per_job + round(device_ms / 1000 * card.per_device_second)
+    quality = Parameters.model_validate(campaign.parameters).quality
+    fixed = (campaign.total - 1) * card.per_job
+    return fixed + ledger.estimate(card, progress.pixels, quality)
 
 
 def _campaign_urls(campaign_id: UUID) -> schemas.CampaignUrls:

@@ -1,31 +1,77 @@
-"""The looks that can be asked for."""
+"""The looks that can be asked for, and those that are being learned."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any
+from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Body, Query
 from sqlalchemy import Row
 from starlette.responses import Response
 
-from app.api import schemas
-from app.api.deps import KEYED, TheDesk
+from app.api import examples, schemas
+from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
-from app.api.replies import reply
+from app.api.replies import UNCACHED, reply
+from app.api.shown import style_shown
 from app.db import styles
-from app.errors import NotFound
+from app.domain.style import NAME, StyleRequest, plain
+from app.errors import (
+    BadRequest,
+    Conflict,
+    InvalidImage,
+    InvalidRequest,
+    NotFound,
+    NotOffered,
+    StyleNotReady,
+    UnknownUpload,
+)
+from app.learning import accept_style
+from app.submission import Desk
 
 CACHING = {"Cache-Control": "private, max-age=60"}
 
 router = APIRouter(prefix="/v1/styles", tags=["styles"], **KEYED)
 
 
-@router.get("", response_model=schemas.Styles, summary="Every style, in its newest version")
-def list_styles(desk: TheDesk) -> Response:
-    """`name` asks for the newest version, `pinned` for exactly this one."""
-    newest: dict[str, schemas.Style] = {}
+@router.get("", response_model=schemas.Styles, summary="Every style, in its best version")
+def list_styles(desk: TheDesk, tenant_id: TenantId) -> Response:
+    """
+    The version that `name` asks for: the newest active one. `pinned` asks for exactly this one.
+
+    Everybody's styles and your own, one that is still learning only while it has no other version.
+    """
+    best: dict[str, Row[Any]] = {}
     with desk.sessions() as session:
-        for row in styles.listing(session, stylizer=desk.stylizer):
-            newest.setdefault(row.slug, _shown(row))
-    return reply(schemas.Styles(data=list(newest.values())), 200, CACHING)
+        for row in styles.listing(session, tenant_id, stylizer=desk.stylizer):
+            best.setdefault(plain(row.slug), row)
+    shown = [style_shown(desk.settings, tenant_id, best[name]) for name in sorted(best)]
+    return reply(schemas.Styles(data=shown), 200, _caching(best.values()))
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=schemas.Style,
+    summary="Have a style learned from one picture",
+    responses=documented(
+        *(BadRequest, InvalidRequest, InvalidImage, UnknownUpload, Conflict, NotOffered)
+    ),
+)
+def create_style(
+    desk: TheDesk,
+    tenant_id: TenantId,
+    wanted: Annotated[StyleRequest, Body(examples=[examples.STYLE_REQUEST])],
+) -> Response:
+    """
+    A job learns it for some minutes; canceling the job ends that. A preview comes within seconds.
+
+    What was learned is a draft of yours until it is activated. The picture is kept: prints are
+    painted by it.
+    """
+    accept_style(desk, tenant_id, wanted)
+    newest = max(_versions(desk, tenant_id, wanted.name), key=lambda row: row.version)
+    shown = style_shown(desk.settings, tenant_id, newest)
+    return reply(shown, 202, {**UNCACHED, "Location": f"/v1/styles/{wanted.name}"})
 
 
 @router.get(
@@ -34,25 +80,57 @@ def list_styles(desk: TheDesk) -> Response:
     summary="One style and all its versions",
     responses=documented(NotFound),
 )
-def get_style(desk: TheDesk, name: str) -> Response:
-    if not styles.NAME.fullmatch(name) or "@" in name:
-        raise NotFound("There is no such style; GET /v1/styles lists them.")
-    with desk.sessions() as session:
-        rows = styles.listing(session, stylizer=desk.stylizer, slug=name)
+def get_style(desk: TheDesk, tenant_id: TenantId, name: str) -> Response:
+    return _shown(desk, tenant_id, name)
+
+
+@router.post(
+    "/{name}/activate",
+    response_model=schemas.StyleVersions,
+    summary="Let a learned style be asked for",
+    responses=documented(NotFound, StyleNotReady, InvalidRequest),
+)
+def activate_style(
+    desk: TheDesk,
+    tenant_id: TenantId,
+    name: str,
+    version: Annotated[
+        int | None, Query(ge=1, lt=2**31, description="The newest unless given.")
+    ] = None,
+) -> Response:
+    """Yours alone can be activated; doing it twice does nothing more."""
+    with desk.sessions.begin() as session:
+        styles.activate(session, tenant_id, _checked(name), version)
+    return _shown(desk, tenant_id, name)
+
+
+def _shown(desk: Desk, tenant_id: UUID, name: str) -> Response:
+    rows = _versions(desk, tenant_id, _checked(name))
     if not rows:
-        raise NotFound("There is no such style; GET /v1/styles lists them.")
+        raise _unknown()
     content = schemas.StyleVersions(
-        name=rows[0].slug, title=rows[0].title, versions=[_shown(row) for row in rows]
+        name=name,
+        title=rows[0].title,
+        versions=[style_shown(desk.settings, tenant_id, row) for row in rows],
     )
-    return reply(content, 200, CACHING)
+    return reply(content, 200, _caching(rows))
 
 
-def _shown(row: Row[Any]) -> schemas.Style:
-    return schemas.Style(
-        name=row.slug,
-        title=row.title,
-        version=row.version,
-        pinned=f"{row.slug}@{row.version}",
-        stylizer=f"{row.stylizer_name}-{row.stylizer_version}",
-        card=row.card,
-    )
+def _versions(desk: Desk, tenant_id: UUID, name: str) -> Sequence[Row[Any]]:
+    with desk.sessions() as session:
+        return styles.listing(session, tenant_id, stylizer=desk.stylizer, name=name)
+
+
+def _checked(name: str) -> str:
+    if not NAME.fullmatch(name) or "@" in name:
+        raise _unknown()
+    return name
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such style; GET /v1/styles lists them.")
+
+
+def _caching(rows: Iterable[Row[Any]]) -> Mapping[str, str]:
+    """What is everybody's does not change for a while; one's own may, at any moment."""
+    return UNCACHED if any(row.tenant_id for row in rows) else CACHING

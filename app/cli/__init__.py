@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from app.cli import demo, fleet, keys, styles, webhooks, work
+from app.cli import demo, fleet, keys, own_styles, styles, webhooks, work
 from app.errors import ImpastoError
 
 cli = typer.Typer(
@@ -19,6 +19,7 @@ fleet.add(cli)
 work.add(cli)
 demo.add(cli)
 cli.add_typer(keys.commands, name="keys")
+own_styles.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
 cli.add_typer(webhooks.commands, name="webhooks")
 

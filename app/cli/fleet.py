@@ -21,7 +21,7 @@ def add(cli: typer.Typer) -> None:
     """The commands of this module."""
     cli.command()(up)
     cli.command(context_settings=ELSEWHERE)(api)
-    for command in (worker, io, beat, stylize):
+    for command in (worker, optimizer, io, beat, stylize):
         cli.command(context_settings=ELSEWHERE)(command)
     cli.command()(migrate)
     cli.command()(config)
@@ -35,11 +35,25 @@ def up(
         bool, typer.Option("--null-engine", help="Draw nothing: measures everything else.")
     ] = False,
     flower: Annotated[bool, typer.Option(help="Flower, to watch the workers.")] = True,
+    optimizer: Annotated[
+        bool,
+        typer.Option("--optimizer", help="Print and learn styles, too: needs impasto[training]."),
+    ] = False,
 ) -> None:
     """Start the whole system on this machine; Ctrl-C drains and stops it."""
+    from app.stack.household import Plan
     from app.stack.up import up as run
 
-    run(port=port, data=data, workers=workers, null_engine=null_engine, flower=flower)
+    run(
+        Plan(
+            port=port,
+            data=data,
+            workers=workers,
+            null_engine=null_engine,
+            flower=flower,
+            optimizer=optimizer,
+        )
+    )
 
 
 def api(context: typer.Context) -> None:
@@ -50,6 +64,11 @@ def api(context: typer.Context) -> None:
 def worker(context: typer.Context) -> None:
     """Stylize on one device: `--device 0`."""
     _become("workers", "worker", *context.args)
+
+
+def optimizer(context: typer.Context) -> None:
+    """Print pictures and learn styles, minutes each; needs the training extra."""
+    _become("workers", "optimizer", *context.args)
 
 
 def io(context: typer.Context) -> None:

@@ -12,12 +12,24 @@ from rich.console import Console
 
 from app.catalog import Catalog, StyleCard
 from app.cli import work
+from app.domain.style import SMALLEST
 from app.errors import ClientError, Conflict, InvalidRequest, Misconfigured
 from app.images import inspect
 from app.settings import Settings, settings
 
-SMALLEST = 256  #: pixels of the short side; below, strokes are a few pixels wide
 REFUSED = 2  #: exit code, as for options that make no sense
+
+Picture = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What to learn.")]
+Name = Annotated[str, typer.Option(help="The style's slug.")]
+Title = Annotated[str, typer.Option(help="Of the picture.")]
+Artist = Annotated[str, typer.Option(help="Who made it.")]
+Year = Annotated[int, typer.Option(help="When.")]
+Licence = Annotated[str, typer.Option(help="An SPDX expression.")]
+Licensor = Annotated[str, typer.Option(help="Who allows this.")]
+Evidence = Annotated[str, typer.Option(help="How anybody can tell.")]
+Description = Annotated[str, typer.Option(help="What it does to a photograph.")]
+Minutes = Annotated[float, typer.Option(min=0.1, help="Of wall time, at most.")]
+Preview = Annotated[Path | None, typer.Option(help="A .jpg or .png file.")]
 
 commands = typer.Typer(invoke_without_command=True)
 
@@ -39,18 +51,18 @@ def listing(
 
 @commands.command()
 def learn(
-    picture: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What to learn.")],
-    name: Annotated[str, typer.Option(help="The style's slug.")],
-    title: Annotated[str, typer.Option(help="Of the picture.")],
-    artist: Annotated[str, typer.Option(help="Who made it.")],
-    year: Annotated[int, typer.Option(help="When.")],
-    licence: Annotated[str, typer.Option(help="An SPDX expression.")],
-    licensor: Annotated[str, typer.Option(help="Who allows this.")],
-    evidence: Annotated[str, typer.Option(help="How anybody can tell.")],
-    description: Annotated[str, typer.Option(help="What it does to a photograph.")] = "",
+    picture: Picture,
+    name: Name,
+    title: Title,
+    artist: Artist,
+    year: Year,
+    licence: Licence,
+    licensor: Licensor,
+    evidence: Evidence,
+    description: Description = "",
     style_version: Annotated[int, typer.Option(min=1, help="Of a style known already.")] = 1,
     stylizer: Annotated[str, typer.Option(help="The network; the workers' unless given.")] = "",
-    minutes: Annotated[float, typer.Option(min=0.1, help="Of wall time, at most.")] = 8.0,
+    minutes: Minutes = 8.0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     photos: Annotated[
         Path | None,
@@ -62,7 +74,7 @@ def learn(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="VGG-19; torchvision's unless given."),
     ] = None,
-    preview: Annotated[Path | None, typer.Option(help="A .jpg or .png file.")] = None,
+    preview: Preview = None,
     as_json: work.Json = False,
 ) -> None:
     """Learn a style from one picture; it takes minutes, and a preview comes in seconds."""

@@ -43,6 +43,7 @@ def submit(
     mask_feather: controls.MaskFeather = SOFT,
     deterministic: controls.Deterministic = False,
     size: controls.Size = None,
+    print_: controls.Print = False,
     quality: controls.Quality = 90,
     format: Annotated[OutputFormat, typer.Option(help="Of the outputs.")] = OutputFormat.JPEG,
     out: Annotated[Path | None, typer.Option(help="Wait, and put the outputs here.")] = None,
@@ -56,6 +57,7 @@ def submit(
         "keep_colour": keep_colour,
         "variation": variation,
         "deterministic": deterministic,
+        "quality": "print" if print_ else "standard",
         "output": {"format": format.value, "quality": quality, "size": size},
     }
     with Client(url, key) as client:
@@ -133,7 +135,7 @@ def watch(client: Client, campaign_id: str, *, quiet: bool) -> dict[str, Any]:
     campaign: dict[str, Any] = {}
     with _progress(quiet) as progress:
         task = progress.add_task("stylizing")
-        for campaign in client.watch(campaign_id):
+        for campaign in client.watch(f"/v1/campaigns/{campaign_id}"):
             counts = campaign["counts"]
             ended = counts["succeeded"] + counts["failed"] + counts["canceled"]
             progress.update(task, total=counts["total"], completed=ended)

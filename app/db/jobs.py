@@ -31,6 +31,7 @@ from app.db.models import Job
 from app.db.moves import BY, carry_out, move, moving
 from app.db.queue import claimable
 from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane, after_failure, backoff, sources
+from app.domain.parameters import Quality
 from app.errors import IllegalTransition, ImpastoError, NotFound
 
 
@@ -138,7 +139,12 @@ def hand_back(session: Session, held: Iterable[Held], *, by: str) -> int:
 def fetched(session: Session, held: Held, *, content_digest: str, pixels: int, key: str) -> bool:
     """The picture behind a URL is stored: the job now waits for a stylizing worker."""
     mine = and_(Job.id == held.id, Job.attempt == held.attempt, Job.status == JobStatus.RUNNING)
-    lane = case((Job.campaign_id.is_(None), Lane.INTERACTIVE.value), else_=Lane.CAMPAIGN.value)
+    prints = Job.parameters["quality"].astext == Quality.PRINT
+    lane = case(
+        (prints, Lane.PRINT.value),
+        (Job.campaign_id.is_(None), Lane.INTERACTIVE.value),
+        else_=Lane.CAMPAIGN.value,
+    )
     changes: dict[str, Any] = {
         "content_digest": content_digest,
         "pixels": pixels,
@@ -205,7 +211,12 @@ _renewed = as_table(id=Uuid, attempt=Integer, stage=String)
 _RENEW = (
     update(Job)
     .where(*_held(_renewed))
-    .values(lease_until=_LEASE, stage=_renewed.c.stage)
+    .values(
+        lease_until=_LEASE,
+        stage=_renewed.c.stage,
+        # Callers see the stage: it is part of what the ETag stands for.
+        version=Job.version + case((Job.stage == _renewed.c.stage, 0), else_=1),
+    )
     .returning(Job.id)
 )
 

@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, BigInteger, Row, Uuid, bindparam, func, select, te
 from sqlalchemy.orm import Session
 
 from app.db.models import LedgerEntry
+from app.domain.parameters import Quality
 from app.settings import RateCard
 
 _CLOSE = text("""
@@ -36,9 +37,11 @@ def balance(session: Session, tenant_id: Any) -> int:
     return int(session.scalar(total) or 0)
 
 
-def estimate(card: RateCard, pixels: int) -> int:
+def estimate(card: RateCard, pixels: int, quality: Quality = Quality.STANDARD) -> int:
     """What a picture of that size will cost, in millionths, before anybody measured it."""
-    return cost(card, pixels / 1e6 * card.estimate_ms_per_megapixel)
+    prints = quality is Quality.PRINT
+    pace = card.estimate_print_ms_per_megapixel if prints else card.estimate_ms_per_megapixel
+    return cost(card, pixels / 1e6 * pace)
 
 
 def cost(card: RateCard, device_ms: float) -> int:

@@ -14,16 +14,17 @@ def rescue(session: Session) -> int:
 
     They run in small groups from then on, and alone if the group dies, too: so a picture that
     kills workers is told from its batch mates, and those of a worker that just died are done
-    soon. What was being fetched stays in its lane, and is fetched alone from then on. One that
+    soon. What was fetched, printed or learned stays in its lane: there it runs alone. One that
     killed `MAX_SOLO_CRASHES` workers alone is quarantined. The predicate stands in the UPDATE
     itself: a job finished in the meantime is not touched. Rows that a frozen worker has locked
     wait for a later sweep, or it would hold up all others.
     """
     lost = and_(Job.status == JobStatus.RUNNING, Job.lease_until < func.now())
     free = Job.id.in_(select(Job.id).where(lost).order_by(Job.id).with_for_update(skip_locked=True))
-    # Counted from the second time for those that are drawn, from the first for those fetched:
-    # either way once in company, then alone.
-    counts = Job.lane.in_([Lane.SOLO, Lane.FETCH])
+    # Counted from the second time for those that are drawn, from the first for the others:
+    # either way once as it comes, then alone.
+    lonely = [lane for lane in Lane if lane.lonely]
+    counts = Job.lane.in_([Lane.SOLO, *lonely])
     poison = and_(counts, Job.crashes >= MAX_SOLO_CRASHES)
     quarantined = move(
         session,
@@ -42,7 +43,7 @@ def rescue(session: Session) -> int:
         lost,
         free,
         note="lease expired",
-        lane=case((Job.lane == Lane.FETCH.value, Lane.FETCH.value), else_=Lane.SOLO.value),
+        lane=case((Job.lane.in_(lonely), Job.lane), else_=Lane.SOLO.value),
         crashes=Job.crashes + case((counts, 1), else_=0),
         # Behind the others that died with it, and the further the oftener it did.
         available_at=func.now() + func.make_interval(0, 0, 0, 0, 0, 0, Job.crashes),

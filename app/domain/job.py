@@ -43,6 +43,18 @@ class Lane(StrEnum):
     CAMPAIGN = "campaign"  #: bulk; claimed only when nothing interactive waits
     FETCH = "fetch"  #: its picture is still behind a URL; the io worker gets it
     SOLO = "solo"  #: a worker died holding it; it runs with few others, then alone
+    PRINT = "print"  #: the picture itself is optimized, for minutes; an optimizer worker does it
+    LEARN = "learn"  #: its content is a style to be learned; an optimizer worker does it
+
+    @property
+    def slow(self) -> bool:
+        """Whether an optimizer worker serves it, one job at a time."""
+        return self in (Lane.PRINT, Lane.LEARN)
+
+    @property
+    def lonely(self) -> bool:
+        """Whether its jobs run one by one anyway: a lost one stays in it."""
+        return self.slow or self is Lane.FETCH
 
 
 MAX_FAILURES: Final = 5  #: broken attempts (storage away, engine busy) before a job fails

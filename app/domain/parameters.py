@@ -80,6 +80,15 @@ Deterministic = Annotated[
         " bytes whatever else runs. Slower: it shares no batch."
     ),
 ]
+
+
+class Quality(StrEnum):
+    """How much work goes into a picture."""
+
+    STANDARD = "standard"  #: one pass of the stylizer: milliseconds
+    PRINT = "print"  #: the picture itself is optimized: minutes, for pages and walls
+
+
 Feather = Annotated[
     float,
     Field(
@@ -111,6 +120,10 @@ def _none(value: object) -> bool:
     return value is None
 
 
+def _standard(quality: Quality) -> bool:
+    return quality is Quality.STANDARD
+
+
 class Parameters(BaseModel):
     """
     Everything beside picture and style that decides how the output looks.
@@ -127,6 +140,9 @@ class Parameters(BaseModel):
     variation: Variation = Field(None, exclude_if=_none)
     mask: Mask | None = Field(None, exclude_if=_none)
     deterministic: Deterministic = Field(False, exclude_if=_nothing)
+    quality: Annotated[
+        Quality, Field(description="`print` optimizes the picture itself: minutes, not moments.")
+    ] = Field(Quality.STANDARD, exclude_if=_standard)
     mix: Annotated[
         Mix | None,
         AfterValidator(lambda shares: shares and mix.settled(shares)),  # JSONB forgets their order

@@ -15,6 +15,7 @@ from app.domain.parameters import (
     KeepColour,
     Output,
     Parameters,
+    Quality,
     Strength,
     Variation,
 )
@@ -23,7 +24,7 @@ MAX_ITEMS: Final = 1_000
 MAX_METADATA_BYTES: Final = 4_096
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """NUL and lone surrogates are JSON, but no text that Postgres keeps."""
     if "\x00" in text:
         raise ValueError("must not hold NUL characters")
@@ -34,8 +35,8 @@ def _storable(text: str) -> str:
     return text
 
 
-Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_storable)]
-Url = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(_storable)]
+Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(storable)]
+Url = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(storable)]
 
 
 def _mixed(text: str) -> str:
@@ -52,7 +53,7 @@ StyleWish = Annotated[
         " scaled to sum to 1. Every name is pinned to a version when the work is accepted.",
         examples=["great-wave", "great-wave@1", "great-wave:0.6,starry-night:0.4"],
     ),
-    AfterValidator(_storable),
+    AfterValidator(storable),
     AfterValidator(_mixed),
 ]
 
@@ -62,7 +63,7 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
         text = json.dumps(metadata, ensure_ascii=False, allow_nan=False)
     except ValueError as error:
         raise ValueError("must be plain JSON, without NaN or infinities") from error
-    if len(_storable(text)) > MAX_METADATA_BYTES:
+    if len(storable(text)) > MAX_METADATA_BYTES:
         raise ValueError(f"must be at most {MAX_METADATA_BYTES} characters in all")
     if "\\u0000" in text:  # also refuses the harmless spelling of these six characters
         raise ValueError("must not hold NUL characters")
@@ -119,6 +120,7 @@ class JobOptions(Request):
     variation: Variation = None
     mask: MaskRequest | None = None
     deterministic: Deterministic = False
+    quality: Quality = Quality.STANDARD
     output: Output = Output()
     metadata: Metadata = {}
     webhook: WebhookRequest | None = None
@@ -132,6 +134,7 @@ class JobOptions(Request):
             keep_colour=self.keep_colour,
             variation=self.variation,
             deterministic=self.deterministic,
+            quality=self.quality,
         )
 
 

@@ -25,6 +25,7 @@ class Plan:
     workers: int = 1
     null_engine: bool = False
     flower: bool = True
+    optimizer: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)  #: for every process, on top
 
     @property
@@ -36,7 +37,7 @@ class Household:
     """The children of a plan; `environment` is what makes them one system."""
 
     def __init__(self, plan: Plan, given: Settings, database_url: str, broker_url: str) -> None:
-        self.plan = plan
+        self.plan, self._given = plan, given
         self.data = plan.data.resolve()
         self.logs = self.data / "logs"
         self.run = self.data / "run"
@@ -58,6 +59,8 @@ class Household:
         yield self._api()
         for device in range(self.plan.workers):
             yield self._worker(f"worker-{device}", "worker", "--device", str(device))
+        if self.plan.optimizer or self._given.optimizer.enabled:
+            yield self._worker("optimizer", "optimizer")
         yield self._worker("io", "io", "--beat")
 
     def _ours(self, given: Settings) -> Iterator[tuple[str, str]]:
@@ -69,6 +72,8 @@ class Household:
         if "storage" not in given.model_fields_set:
             yield "IMPASTO_STORAGE__KIND", "local"
             yield "IMPASTO_STORAGE__ROOT", str(self.data / "assets")
+        if self.plan.optimizer:
+            yield "IMPASTO_OPTIMIZER__ENABLED", "true"
         if self.plan.null_engine:
             yield "IMPASTO_ENGINE__KIND", "null"
         if self.plan.workers > 1 and given.engine.provider == "cpu" and not given.engine.threads:

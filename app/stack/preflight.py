@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -64,6 +65,15 @@ def check_port(port: int) -> None:
                 f"Port {port} is taken by another program. Stop it, or choose another with --port."
             )
         time.sleep(0.05)
+
+
+def check_optimizer() -> None:
+    """Raises Misconfigured where prints and learning are wanted and PyTorch is not there."""
+    if find_spec("torch") is None:
+        raise Misconfigured(
+            "Prints and learning need PyTorch. Install it: pip install 'impasto[training]', or"
+            " start without --optimizer (IMPASTO_OPTIMIZER__ENABLED)."
+        )
 
 
 def check_database(url: str) -> None:

@@ -36,9 +36,8 @@ class Stack:
     supervisor: Supervisor
 
 
-def up(*, port: int, data: Path, workers: int, null_engine: bool, flower: bool) -> None:
+def up(plan: Plan) -> None:
     """Start everything, say where it is, keep it running until Ctrl-C. Raises Misconfigured."""
-    plan = Plan(port=port, data=data, workers=workers, null_engine=null_engine, flower=flower)
     with running(plan, settings(), typer.echo) as stack:
         typer.echo(welcome(stack))
         stack.supervisor.watch()
@@ -54,6 +53,8 @@ def running(plan: Plan, given: Settings, say: Callable[[str], None]) -> Iterator
     with preflight.locked(plan.data), Supervisor(say) as supervisor:
         preflight.check_disk(plan.data)
         preflight.check_port(plan.port)
+        if plan.optimizer or given.optimizer.enabled:
+            preflight.check_optimizer()
         catalog = _catalog(given, plan)
         database_url, broker_url = _servers(plan, given, supervisor)
         household = Household(plan, given, database_url, broker_url)

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from app.settings import LocalStorageSettings, S3StorageSettings
-from app.storage.contract import Blob, PresignedUpload, Storage, asset_key
+from app.storage.contract import Blob, PresignedUpload, Storage, asset_key, style_picture_key
 from app.storage.local import LocalStorage
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Storage",
     "asset_key",
     "open_storage",
+    "style_picture_key",
 ]
 
 

@@ -67,6 +67,11 @@ def asset_key(tenant_id: UUID, digest: str) -> str:
     return f"assets/{tenant_id}/{digest[:2]}/{digest}"
 
 
+def style_picture_key(owner: UUID | None, digest: str) -> str:
+    """Where a style's picture lies: among its owner's assets, or apart, if operators gave it."""
+    return asset_key(owner, digest) if owner else f"styles/{digest[:2]}/{digest}"
+
+
 _KEY: Final = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)*")
 
 

@@ -23,7 +23,7 @@ from app.db import Sessions, costs, intake, jobs, keys, open_database
 from app.db.intake import NewAsset
 from app.db.models import AssetKind, Base
 from app.domain.job import Lane
-from app.settings import LimitSettings, LocalStorageSettings, Settings
+from app.settings import LimitSettings, LocalStorageSettings, OptimizerSettings, Settings
 from app.storage import Blob, LocalStorage, asset_key
 from app.submission import Desk
 from tests.conftest import new_database
@@ -31,7 +31,7 @@ from tests.rows import Ground, new_ground
 from tests.tickets import ListTickets
 from tests.unit.pictures import png
 
-KEPT = ("tenants", "api_keys", "styles", "style_versions", "stylizers", "alembic_version")
+KEPT = ("tenants", "api_keys", "stylizers", "alembic_version")
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,7 @@ def new_api(sessions: Sessions, redis_url: str, directory: Path) -> Api:
         public_url="http://testserver",
         storage=LocalStorageSettings(root=directory),
         limits=LimitSettings(body_bytes=2**20),
+        optimizer=OptimizerSettings(enabled=True),
     )
     storage = LocalStorage(directory)
     storage.check()

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from app.db.models import Job, Style, StyleVersion
+from app.domain.style import StyleStatus
 from tests.integration.conftest import Api, work
 from tests.integration.test_api_refusals import refusal
 from tests.integration.test_api_uploads import announce, upload_of
@@ -31,6 +32,7 @@ def styles(api: Api) -> None:
                     slug=slug,
                     version=version,
                     stylizer_digest="a" * 64,
+                    status=StyleStatus.ACTIVE,
                     embedding=b"\0" * 4,
                     card={},
                 )

@@ -19,6 +19,7 @@ from app.api.problems import catalogue
 from app.api.schemas import UploadRequest
 from app.db import open_database
 from app.domain.requests import CampaignRequest, JobRequest
+from app.domain.style import StyleRequest
 from app.errors import ImpastoError
 from app.storage import LocalStorage
 from tests.integration.conftest import Api, serving, speaking
@@ -31,6 +32,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "/v1/jobs": JobRequest,
     "/v1/campaigns": CampaignRequest,
     "/v1/uploads": UploadRequest,
+    "/v1/styles": StyleRequest,
 }
 
 

@@ -5,14 +5,18 @@ from base64 import b64encode
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from app.catalog import Catalog, sync
 from app.db import Sessions, styles
 from app.db.models import Style, StyleVersion, Stylizer
+from app.domain.style import StyleStatus
 from app.errors import CatalogCorrupt, InvalidRequest, UnknownStyle
 from app.settings import CATALOG
+
+NOBODY = UUID(int=0)
 
 
 def write_catalog(root: Path, **style: Any) -> Path:
@@ -53,7 +57,7 @@ def test_a_catalog_can_be_written_twice(sessions: Sessions, tmp_path: Path) -> N
         with sessions.begin() as session:
             sync(session, catalog)
     with sessions() as session:
-        assert len(styles.listing(session)) == 1
+        assert len(styles.listing(session, NOBODY)) == 1
 
 
 def test_a_version_never_changes_its_numbers(sessions: Sessions, tmp_path: Path) -> None:
@@ -70,7 +74,7 @@ def test_the_newest_version_answers_to_the_plain_name(sessions: Sessions, tmp_pa
         with sessions.begin() as session:
             sync(session, Catalog(write_catalog(tmp_path, version=version)))
     with sessions() as session:
-        found = styles.resolve(session, ["plain", "plain@1"], stylizer="")
+        found = styles.resolve(session, ["plain", "plain@1"], stylizer="", tenant_id=NOBODY)
     assert (found["plain"].version.version, found["plain@1"].version.version) == (2, 1)
 
 
@@ -80,15 +84,15 @@ def test_styles_of_different_stylizers_make_no_mix(sessions: Sessions) -> None:
             about = {"digest": digest, "name": slug, "version": "1", "embedding_size": 1}
             session.add_all([Stylizer(**about, card={}), Style(slug=slug, title=slug)])
             session.flush()
-            numbers = {"version": 1, "embedding": b"\0" * 4, "card": {}}
-            session.add(StyleVersion(slug=slug, stylizer_digest=digest, **numbers))
+            numbers = {"embedding": b"\0" * 4, "card": {}, "status": StyleStatus.ACTIVE}
+            session.add(StyleVersion(slug=slug, version=1, stylizer_digest=digest, **numbers))
     with sessions() as session:
         with pytest.raises(InvalidRequest, match="different stylizers; mix styles of one"):
-            styles.resolve(session, ["plain:1,other:1"], stylizer="")
+            styles.resolve(session, ["plain:1,other:1"], stylizer="", tenant_id=NOBODY)
         with pytest.raises(UnknownStyle, match="other"):
-            styles.resolve(session, ["plain:1,other:1"], stylizer="a" * 64)
+            styles.resolve(session, ["plain:1,other:1"], stylizer="a" * 64, tenant_id=NOBODY)
         with pytest.raises(InvalidRequest, match="name a style"):
-            styles.resolve(session, [""], stylizer="")
+            styles.resolve(session, [""], stylizer="", tenant_id=NOBODY)
 
 
 @pytest.mark.parametrize("name", ["nobody", "plain@9", "plain@0", "Plain", "plain@1; DROP"])
@@ -98,7 +102,7 @@ def test_a_style_that_is_not_there_is_refused(
     with sessions.begin() as session:
         sync(session, Catalog(write_catalog(tmp_path)))
     with sessions() as session, pytest.raises(UnknownStyle):
-        styles.resolve(session, [name], stylizer="")
+        styles.resolve(session, [name], stylizer="", tenant_id=NOBODY)
 
 
 @pytest.mark.parametrize(

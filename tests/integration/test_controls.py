@@ -22,6 +22,7 @@ from app.db.models import AssetKind, Inference, Job, Style, StyleVersion, Styliz
 from app.domain.ids import new_id
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Mask, Output, OutputFormat, Parameters
+from app.domain.style import StyleStatus
 from app.settings import CATALOG, EngineSettings, LimitSettings, RateCard, WorkerSettings
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
@@ -154,6 +155,7 @@ def _with_styles(studio: Studio, digest: str, styles: dict[str, Sequence[float]]
                 slug=slug,
                 version=1,
                 stylizer_digest=digest,
+                status=StyleStatus.ACTIVE,
                 embedding=np.array(numbers, "<f4").tobytes(),
                 card={},
             )

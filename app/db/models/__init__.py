@@ -5,7 +5,7 @@ from app.db.models.base import Base
 from app.db.models.costs import EntryKind, Inference, LedgerEntry
 from app.db.models.events import Delivery, DeliveryState, EventRow
 from app.db.models.jobs import Campaign, Job, JobHistory
-from app.db.models.styles import Style, StyleVersion, Stylizer
+from app.db.models.styles import Style, StylePicture, StyleVersion, Stylizer
 from app.db.models.tenants import ApiKey, Tenant
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "JobHistory",
     "LedgerEntry",
     "Style",
+    "StylePicture",
     "StyleVersion",
     "Stylizer",
     "Tenant",

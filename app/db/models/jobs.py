@@ -127,6 +127,13 @@ class Job(Base):
             "id",
             postgresql_where=text("status = 'queued'"),
         ),
+        # The job that a version is learned by; none is learned twice.
+        Index(
+            "uq_jobs_learning",
+            "style_version_id",
+            unique=True,
+            postgresql_where=text("lane = 'learn'"),
+        ),
         Index("ix_jobs_held", "lease_until", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_campaign_id_id", "campaign_id", "id"),
         Index("ix_jobs_tenant_id_id", "tenant_id", "id"),

@@ -1,0 +1,68 @@
+"""Styles as callers name and order them. Pure: which there are, others know."""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from app.domain.licence import Spdx
+from app.domain.requests import Request, WebhookRequest, Word, storable
+
+SLUG: Final = r"[a-z0-9][a-z0-9-]{0,62}"
+NAME: Final = re.compile(rf"({SLUG})(?:@([1-9][0-9]{{0,8}}))?")
+SMALLEST: Final = 256  #: pixels of a style picture's short side; below, strokes are a few wide
+
+
+class StyleStatus(StrEnum):
+    """Where a version of a style is on its way to being offered."""
+
+    LEARNING = "learning"  #: it has no numbers yet
+    DRAFT = "draft"  #: learned; its owner has not said yes
+    ACTIVE = "active"  #: may be asked for
+
+
+def owned(tenant_id: UUID, name: str) -> str:
+    """
+    The slug of a tenant's own style: nobody else can ask for it, for no name holds a slash.
+
+    Styles of the catalog are everybody's, and their slugs are their names.
+    """
+    return f"{tenant_id}/{name}"
+
+
+def plain(slug: str) -> str:
+    """The name by which its owner asks for it, also with a version behind."""
+    return slug.rpartition("/")[2]
+
+
+class LicenceRequest(Request):
+    """What allows this style to be learned from the picture and used."""
+
+    spdx: Annotated[Spdx, Field(max_length=255, examples=["LicenseRef-Contract-2026-11"])]
+    licensor: Annotated[Word, Field(description="Who allows it.")]
+    evidence: Annotated[Word, Field(description="How anybody can tell.")]
+
+
+class PictureRequest(Request):
+    """A picture of yours that has arrived."""
+
+    upload_id: UUID
+
+
+class StyleRequest(Request):
+    """A style to be learned from one picture; a name that you have already gets a new version."""
+
+    name: Annotated[str, StringConstraints(pattern=rf"^{SLUG}$"), Field(examples=["harbour"])]
+    title: Word
+    artist: Word
+    year: Annotated[int, Field(ge=-40_000, le=9_999)]
+    description: Annotated[str, Field(max_length=1_000), AfterValidator(storable)] = ""
+    licence: LicenceRequest
+    picture: PictureRequest
+    minutes: Annotated[
+        float,
+        Field(ge=0.1, le=60.0, allow_inf_nan=False, description="Of the worker's time, at most."),
+    ] = 8.0
+    webhook: WebhookRequest | None = None
