@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# One file, three images: `docker build --target api|worker|io .`
+# One file, four images: `docker build --target api|worker|io|optimizer .`
+# The optimizer's PyTorch is large; --build-arg TORCH="torch==..." names a smaller build.
 # A worker for NVIDIA GPUs: --build-arg ENGINE=worker-gpu --build-arg ALSO="onnxruntime-gpu[cuda,cudnn]"
 ARG PYTHON=3.13
 
@@ -25,6 +26,10 @@ ARG ENGINE=worker
 ARG ALSO=""
 RUN $INSTALL ".[$ENGINE]" $ALSO
 
+FROM source AS optimizer-venv
+ARG TORCH=torch
+RUN $INSTALL ".[worker,training]" "$TORCH"
+
 FROM source AS io-venv
 RUN $INSTALL ".[ops]"
 
@@ -47,3 +52,9 @@ COPY --from=io-venv /venv /venv
 USER impasto
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["test", "-f", "/tmp/ready"]
 CMD ["python", "-m", "workers", "io", "--ready-file", "/tmp/ready"]
+
+FROM base AS optimizer
+COPY --from=optimizer-venv /venv /venv
+USER impasto
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s CMD ["test", "-f", "/tmp/ready"]
+CMD ["python", "-m", "workers", "optimizer", "--ready-file", "/tmp/ready"]

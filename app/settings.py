@@ -132,6 +132,9 @@ class OptimizerSettings(BaseModel):
     )
     threads: NonNegativeInt = Field(0, description="CPU threads; 0 is one per core we may use.")
     print_seconds: PositiveFloat = 4 * 3600.0  # the longest print; then it is given up
+    print_bytes: PositiveInt | None = Field(
+        None, description="Memory that a print may take; unset, most of what is free."
+    )
 
 
 class WebhookSettings(BaseModel):

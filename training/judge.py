@@ -21,10 +21,16 @@ class Judge:
         self.backbone = backbone.to(dtype=dtype, memory_format=torch.channels_last)
         self.dtype = dtype
         with torch.no_grad():
-            grams = [map(gram_matrix, self._look(as_float(s)[None])) for s in style_images]
+            grams = [map(gram_matrix, self.look(as_float(s)[None])) for s in style_images]
         self.grams = [torch.cat(layer) for layer in zip(*grams, strict=True)]  # [S,C,C] per layer
 
-    def _look(self, pictures: Tensor) -> list[Tensor]:
+    def blend(self, shares: list[float]) -> None:
+        """From now on one style: the styles' matrices in these shares."""
+        parts = torch.tensor(shares)[:, None, None] / sum(shares)
+        self.grams = [(parts.to(gram) * gram).sum(0, keepdim=True) for gram in self.grams]
+
+    def look(self, pictures: Tensor) -> list[Tensor]:
+        """What the backbone sees in pictures [N,3,H,W] in 0..1."""
         pictures = pictures.to(self.dtype, memory_format=torch.channels_last)
         features: list[Tensor] = self.backbone(pictures)
         return features
@@ -32,8 +38,12 @@ class Judge:
     def score(self, drawn: Tensor, content: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """Content and style ratios, each [N]."""
         with torch.no_grad():
-            wanted = self._look(content)
-        features = self._look(drawn)
+            wanted = self.look(content)
+        return self.compare(drawn, wanted, index)
+
+    def compare(self, drawn: Tensor, wanted: list[Tensor], index: Tensor) -> tuple[Tensor, Tensor]:
+        """Content and style ratios, each [N], against content that was looked at before."""
+        features = self.look(drawn)
         return content_loss(features, wanted), style_loss(features, [g[index] for g in self.grams])
 
 

@@ -67,7 +67,8 @@ def _order(chosen: argparse.Namespace) -> Order:
     )
 
 
-def _stop(_: int, __: FrameType | None) -> NoReturn:
+def stop(_: int, __: FrameType | None) -> NoReturn:
+    """A signal ends what is being done, between two steps or in the middle of one."""
     raise KeyboardInterrupt
 
 
@@ -90,8 +91,8 @@ def _told(card: dict[str, Any], path: Path) -> str:
 def main() -> None:
     chosen = _parser().parse_args()
     torch.set_num_threads(chosen.threads)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)  # a shell may have started us with it ignored
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)  # a shell may have started us with it ignored
     try:
         with Progress(chosen.name, 60 * chosen.minutes, as_json=chosen.json) as progress:
             lesson = Lesson(_order(chosen), progress)

@@ -11,8 +11,8 @@ from tqdm import tqdm
 class Progress:
     """A bar and sentences on stderr; with `as_json` one JSON object a line on stdout instead."""
 
-    def __init__(self, what: str, seconds: float, *, as_json: bool) -> None:
-        self._what, self._seconds, self._as_json = what, seconds, as_json
+    def __init__(self, what: str, total: float, *, as_json: bool, unit: str = "seconds") -> None:
+        self._what, self._total, self._as_json, self._unit = what, total, as_json, unit
         self._bar: Any = None  # begins with the first step: a refusal needs none
 
     def __enter__(self) -> Self:
@@ -34,16 +34,16 @@ class Progress:
         else:
             tqdm.write(sentence, file=sys.stderr)
 
-    def at(self, seconds: float, **numbers: float) -> None:
-        """So far; now and then with how good it is."""
+    def at(self, done: float, **numbers: float) -> None:
+        """So far, in the unit; now and then with how good it is."""
         shown = {name: round(number, 3) for name, number in numbers.items()}
         if self._as_json:
             if shown:
-                self.say("progress", "", seconds=round(seconds, 1), **shown)
+                self.say("progress", "", **{self._unit: round(done, 3)}, **shown)
             return
         if self._bar is None:
             layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
-            self._bar = tqdm(total=self._seconds, desc=self._what, bar_format=layout)
+            self._bar = tqdm(total=self._total, desc=self._what, bar_format=layout)
         if shown:
             self._bar.set_postfix(shown, refresh=False)
-        self._bar.update(max(0.0, min(seconds, self._bar.total) - self._bar.n))
+        self._bar.update(max(0.0, min(done, self._bar.total) - self._bar.n))

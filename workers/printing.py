@@ -53,6 +53,7 @@ def printed(optimizer: Optimizer, work: Work, folder: Path) -> None:
             "catalog": optimizer.settings.catalog,
             "stylizer": optimizer.settings.engine.stylizer,
             "embedding": folder / "embedding.f32",
+            "memory": optimizer.settings.optimizer.print_bytes,
         },
         str(folder / "content.png"),
         *given,

@@ -38,6 +38,7 @@ def run(
     unwanted: Callable[[], bool],
     seconds: float,
     refusal: type[ImpastoError],
+    grace: float = GRACE,
 ) -> Facts:
     """
     `python -m module` to its end, one JSON object a line; the last one is the answer.
@@ -49,10 +50,10 @@ def run(
         try:
             answer = _listen(process, heard, unwanted, monotonic() + seconds)
         finally:
-            _end(process)
-    if process.returncode == 0 and answer is not None:
-        return answer
-    raise _obituary(module, process.returncode, words, refusal)
+            _end(process, grace)
+        if process.returncode == 0 and answer is not None:
+            return answer
+        raise _obituary(module, process.returncode, words, refusal)
 
 
 def _started(module: str, arguments: Sequence[str], words: IO[bytes]) -> "subprocess.Popen[str]":
@@ -113,12 +114,12 @@ def _read(process: "subprocess.Popen[str]", lines: "SimpleQueue[str | None]") ->
     lines.put(None)
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+def _end(process: "subprocess.Popen[str]", grace: float) -> None:
     if process.poll() is not None:
         return
     process.terminate()
     try:
-        process.wait(GRACE)
+        process.wait(grace)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

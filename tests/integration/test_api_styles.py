@@ -50,8 +50,8 @@ def learn(api: Api) -> UUID:
         )
         version = session.get_one(StyleVersion, row.style_version_id)
         card = version.card | {"quality": {"content": 0.7, "style": 0.1}}
-        facts = {"card": card, "preview": sheet.digest}
-        styles.learned(session, version.id, embedding=b"\0" * 4, **facts)
+        numbers = b"\0" * 4
+        styles.learned(session, version.id, embedding=numbers, card=card, preview=sheet.digest)
     return version.id
 
 

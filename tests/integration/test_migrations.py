@@ -4,11 +4,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from app.db import jobs, open_database
+from app.db import jobs, open_database, styles
 from app.db.migrations import downgrade, upgrade
 from app.db.models import Base
 from app.domain.job import Lane
-from tests.rows import new_campaign, new_ground
+from tests.rows import new_campaign, new_ground, new_jobs
 
 
 def test_the_migrations_make_exactly_the_tables_we_declare(empty_database_url: str) -> None:
@@ -26,6 +26,12 @@ def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> No
         ground = new_ground(session)
         new_campaign(session, ground, 20, {"url": "http://a.test/", "events": ["job.canceled"]})
         jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=5, pixels=10**9, lease=60)
+        for lane in (Lane.PRINT, Lane.LEARN):
+            new_jobs(session, ground, 1, lane=lane)
+        learning = styles.begin(
+            session, ground.tenant_id, "harbour", title="Harbour", stylizer="a" * 64, card={}
+        )
+        assert learning.slug == f"{ground.tenant_id}/harbour"
         session.execute(text("UPDATE jobs SET stage = 'draw' WHERE status = 'running'"))
     sessions.kw["bind"].dispose()
     downgrade(empty_database_url, "base")
