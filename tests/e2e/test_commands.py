@@ -35,7 +35,7 @@ def test_every_command_explains_itself(command: str) -> None:
     assert "Usage" in answer.stdout
 
 
-@pytest.mark.parametrize("command", ["api", "worker", "stylize"])
+@pytest.mark.parametrize("command", ["api", "worker", "optimizer", "stylize"])
 def test_commands_of_other_packages_explain_themselves_too(command: str) -> None:
     answer = impasto(command, "--help")
     assert answer.returncode == 0

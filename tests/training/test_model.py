@@ -1,5 +1,6 @@
 """The network keeps its promises: cheap, exact at strength 0, free of borders' surprises."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,13 +9,24 @@ pytest.importorskip("torch", reason="the training extra is not installed")
 
 import torch
 
+from training.config import Config
 from training.contact_sheet import stylize
 from training.model import StyleTable, Stylizer, StylizerShape, kmac_per_pixel
+
+CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 
 
 def test_light_costs_at_most_38_kmac_a_pixel() -> None:
     assert kmac_per_pixel(StylizerShape()) == pytest.approx(36.96)
     assert kmac_per_pixel(StylizerShape()) <= 38
+
+
+def test_standard_costs_at_most_160_kmac_a_pixel() -> None:
+    shape = Config.load(CONFIGS / "standard-0.1.0.toml").shape
+    assert kmac_per_pixel(shape) == pytest.approx(143.0, abs=0.5)
+    assert kmac_per_pixel(shape) <= 160
+    network, table = Stylizer(shape), StyleTable(shape, 1)
+    assert stylize(torch.rand(1, 3, 33, 35), network, table.styles).shape == (1, 3, 33, 35)
 
 
 def test_the_count_is_what_the_convolutions_do(network: Stylizer, table: StyleTable) -> None:

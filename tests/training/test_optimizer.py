@@ -205,6 +205,16 @@ def test_a_picture_that_teaches_nothing_fails_with_a_sentence(
         assert session.scalars(statement).all() == [None]
 
 
+def test_a_broken_picture_fails_before_anything_is_learned(
+    api: Api, optimizer: Optimizer, client: TestClient, tmp_path: Path
+) -> None:
+    content = painting(tmp_path / "painting.png")
+    order(client, content[: len(content) // 2])
+    optimize(optimizer, CRAFTS, Lane.LEARN)
+    [version] = client.get("/v1/styles/harbour").json()["versions"]
+    assert (version["status"], version["error"]["code"]) == ("failed", "invalid-image")
+
+
 def test_a_print_larger_than_memory_is_refused(
     api: Api, optimizer: Optimizer, client: TestClient, tmp_path: Path
 ) -> None:

@@ -132,3 +132,22 @@ def test_too_few_photographs_are_an_error(config: Config, folders: Folders) -> N
         path.unlink()
     with pytest.raises(DataError, match=r"more than 4 photographs"):
         Trainer(config, folders, "cpu", bf16=False)
+
+
+def test_crops_of_smaller_windows_have_the_same_size_and_are_repeatable() -> None:
+    torch.manual_seed(4)
+    photos = [(torch.rand(3, 60, 80) * 255).byte()]
+    plain, zoomed = (Crops(photos, 32, 4, seed=1, zoom=zoom) for zoom in (1.0, 1.5))
+    assert zoomed.at(3).shape == plain.at(3).shape == (4, 3, 32, 32)
+    assert torch.equal(zoomed.at(3), zoomed.at(3))
+    assert not torch.equal(zoomed.at(3), plain.at(3))
+    assert zoomed.at(3).min() >= 0.0
+    assert zoomed.at(3).max() <= 1.0
+
+
+def test_a_held_rate_is_held_and_the_others_end_at_their_floor(config: Config) -> None:
+    stage = replace(config.stages[0], steps=100, warmup=10)
+    held = replace(stage, floor=1.0)
+    assert [rate_share(held, step) for step in (9, 50, 99)] == [1.0, 1.0, 1.0]
+    assert rate_share(held, 0) == pytest.approx(0.1)
+    assert rate_share(stage, 99) == pytest.approx(0.01, abs=0.001)
