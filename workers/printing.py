@@ -45,11 +45,10 @@ def printed(optimizer: Optimizer, work: Work, folder: Path) -> None:
 
     answer = optimizer.run(
         work,
-        "training.print",
+        "training.optimize",
         {
             "out": folder / "printed.png",
             "strength": repr(parameters.strength),
-            "seed": parameters.variation,
             "catalog": optimizer.settings.catalog,
             "stylizer": optimizer.settings.engine.stylizer,
             "embedding": folder / "embedding.f32",

@@ -19,6 +19,7 @@ from app.stack import launch
 log = logging.getLogger(__name__)
 
 REFUSED: Final = 2  #: exit code of a program that says why it will not
+OURS: Final = "impasto: "  #: begins that sentence; others with this code are nobody's business
 LOOK: Final = 0.5  #: seconds between looks at whether anybody still wants it
 GRACE: Final = 10.0  #: seconds between being asked to end and being killed
 SAID: Final = 4_096  #: bytes of its last words
@@ -131,7 +132,8 @@ def _obituary(
     words.seek(0, os.SEEK_END)
     words.seek(max(0, words.tell() - SAID))
     said = words.read().decode(errors="replace").strip()
-    if code == REFUSED and said:
-        return refusal(said.splitlines()[-1].removeprefix("impasto: "))
+    sentence = said.rpartition("\n")[2]
+    if code == REFUSED and sentence.startswith(OURS):
+        return refusal(sentence.removeprefix(OURS))
     log.error("%s ended with %d: %s", module, code, said)
     return OptimizerBroke(f"What works on it ended with {code}; the worker's log says more.")

@@ -1,6 +1,7 @@
 """What is wrong before anything starts is said in a sentence that helps."""
 
 import socket
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Timer
 
@@ -97,3 +98,9 @@ def test_a_wrong_redis_password_is_said(redis_url: str) -> None:
     wrong = make_url(redis_url).set(password="guess").render_as_string(hide_password=False)
     with pytest.raises(Misconfigured, match=r"BROKER_URL.*password"):
         preflight.check_broker(wrong)
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="PyTorch is installed here")
+def test_prints_without_pytorch_are_said_before_anything_starts() -> None:
+    with pytest.raises(Misconfigured, match=r"pip install 'impasto\[training\]'.*--optimizer"):
+        preflight.check_optimizer()

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from app.catalog import Catalog, sync
 from app.db import Sessions, style_pictures, styles
 from app.errors import NoStylePicture
+from tests.e2e.system import IMPASTO
 from tests.integration.test_catalog import NOBODY, write_catalog
 from tests.unit.pictures import png
 
@@ -29,14 +29,7 @@ def environment(sessions: Sessions, database_url: str, tmp_path: Path) -> dict[s
 
 def pictures(environment: dict[str, str], folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from app.cli import main; main()",
-            "styles",
-            "pictures",
-            str(folder),
-        ],
+        [*IMPASTO, "styles", "pictures", str(folder)],
         env=environment,
         capture_output=True,
         text=True,

@@ -166,6 +166,7 @@ def test_controls_hold_for_prints_too(
     asked = client.post("/v1/jobs", files=files, data=data).json()
     optimize(optimizer, CRAFTS, Lane.PRINT)
     done = client.get(f"/v1/jobs/{asked['id']}").json()
+    assert done["status"] == "succeeded", done["error"]
     content = client.get(done["output"]["url"]).content
     with Image.open(BytesIO(content)) as image, Image.open(BytesIO(photograph())) as given:
         assert np.array_equal(np.asarray(image), np.asarray(given))

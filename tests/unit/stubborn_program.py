@@ -16,6 +16,8 @@ def main(deed: str, *rest: str) -> None:
     if deed == "refuse":
         sys.stderr.write("something before\nimpasto: it is flat\n")
         sys.exit(2)
+    if deed == "misuse":
+        sys.exit(2)
     if deed == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if deed in ("hang", "deaf"):

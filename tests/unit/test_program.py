@@ -57,7 +57,8 @@ def test_a_refusal_is_its_own_last_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "module"), [("die", PROGRAM), ("mute", PROGRAM), ("work", "tests.unit.nothing")]
+    ("deed", "module"),
+    [("die", PROGRAM), ("mute", PROGRAM), ("misuse", PROGRAM), ("work", "tests.unit.nothing")],
 )
 def test_an_end_without_an_answer_is_told_to_the_log_and_may_be_tried_again(
     deed: str, module: str, caplog: pytest.LogCaptureFixture

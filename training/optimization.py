@@ -1,0 +1,201 @@
+"""
+One picture optimized by itself, for minutes: the print tier.
+
+Gatys, Ecker, Bethge: Image Style Transfer Using Convolutional Neural Networks (CVPR 2016,
+arXiv:1508.06576), from coarse to fine as in Gatys et al. 2017 (arXiv:1611.07865, section 6): large
+strokes are found where the picture is small, and every scale begins with what the last one found.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.data import DataError, as_float
+from training.fit import Network
+from training.judge import Judge
+from training.losses import Backbone, range_loss, total_variation
+
+#: Peak memory, as measured on a CPU with the VGG-19 to relu4_1 in float32: 675 MB at 256x256,
+#: 1,512 MB at 512x512.
+BYTES_PER_PIXEL = 4_300
+BYTES_AT_REST = 500_000_000
+
+WARMUP = 5  # steps in which the rate rises
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The balance of losses and the pace."""
+
+    first_side: int = 192  # least short side of the smallest scale; each further one doubles it
+    first_steps: int = 80
+    steps_share: float = 0.5  # of the steps of the scale before
+    fewest_steps: int = 20
+    rate: float = 0.05  # of Adam, in a picture's 0..1
+    further_rate: float = 0.03  # of the scales after the first: more would shake off what is there
+    style_weight: float = 20.0  # of a relative error, against a content weight of one
+    variation_weight: float = 0.5
+    range_weight: float = 10.0
+    detail: float = 0.5  # of the photograph's own detail that each further scale begins with
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size of the picture, and how long it is worked on."""
+
+    height: int
+    width: int
+    steps: int
+
+    @property
+    def effort(self) -> int:
+        """What its steps take, in pixels: time goes with them."""
+        return self.height * self.width * self.steps
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How far a print is, and how good it is so far."""
+
+    share: float  #: of the time, 0..1
+    steps: int
+    content: float
+    style: float
+
+
+@dataclass(frozen=True)
+class Commission:
+    """What to print: a photograph, in the styles of pictures, in shares."""
+
+    content: Tensor  #: uint8 [3,H,W]
+    styles: Sequence[Tensor]  #: uint8 [3,H,W] each
+    shares: Sequence[float]
+    strength: float = 1.0
+    network: Network | None = None  #: draws what to begin with; without it, the photograph is
+    embedding: Tensor | None = None  #: float32 [K]
+
+
+def check_memory(height: int, width: int, allowed: int) -> None:
+    """Raises DataError, saying what would fit, where a print of that size takes more bytes."""
+    needed = BYTES_AT_REST + BYTES_PER_PIXEL * height * width
+    if needed > allowed:
+        fits = max(0, allowed - BYTES_AT_REST) // BYTES_PER_PIXEL
+        raise DataError(
+            f"a print of {width}x{height} takes about {needed / 1e9:.1f} GB of memory, and there "
+            f"are {allowed / 1e9:.1f} GB for it: {fits:,} pixels would fit"
+        )
+
+
+def scales(height: int, width: int, recipe: Recipe, pace: float = 1.0) -> list[Scale]:
+    """From the smallest to the picture's own; `pace` multiplies the steps."""
+    short, sides = min(height, width), [float(min(height, width))]
+    while sides[0] / 2 >= recipe.first_side:
+        sides.insert(0, sides[0] / 2)
+    found, steps = [], float(recipe.first_steps)
+    for side in sides:
+        size = (max(1, round(height * side / short)), max(1, round(width * side / short)))
+        found.append(Scale(*size, max(1, round(pace * steps))))
+        steps = max(recipe.fewest_steps, steps * recipe.steps_share)
+    return found
+
+
+class Print:
+    """A print on its way: `work` goes step by step and may be left at any of them."""
+
+    def __init__(
+        self, commission: Commission, backbone: Backbone, recipe: Recipe, pace: float = 1.0
+    ) -> None:
+        self.commission, self.backbone, self.recipe = commission, backbone, recipe
+        self.content = as_float(commission.content[None])
+        height, width = self.content.shape[2:]
+        self.scales = scales(height, width, recipe, pace)
+        self.picture = self.content
+
+    def work(self) -> Iterator[Seen]:
+        """One optimizer step after the other, the picture in `picture`; none at strength 0."""
+        if self.commission.strength == 0:
+            return
+        effort, done, steps = sum(scale.effort for scale in self.scales), 0, 0
+        for number, scale in enumerate(self.scales):
+            content = _resized(self.content, scale.height, scale.width)
+            self.picture = self._enlarged(content) if number else self._begun(content)
+            for kept, painted in self._refine(scale, content):
+                done += scale.height * scale.width
+                steps += 1
+                yield Seen(done / effort, steps, kept, painted)
+
+    def finished(self) -> Tensor:
+        """uint8 [3,H,W]; at strength 0 the photograph as it was."""
+        return (self.picture[0].detach().clamp(0.0, 1.0) * 255.0).round().byte()
+
+    def _begun(self, content: Tensor) -> Tensor:
+        """The fast drawing, where there is a network: it has most of the way behind it."""
+        network, embedding = self.commission.network, self.commission.embedding
+        if network is None or embedding is None:
+            return content
+        with torch.no_grad():
+            return network.draw(content, embedding, self.commission.strength)
+
+    def _enlarged(self, content: Tensor) -> Tensor:
+        """What the smaller scale found, with some of the detail that no smaller scale can hold."""
+        height, width = content.shape[2:]
+        found = self.picture
+        small = _resized(content, found.shape[2], found.shape[3])
+        detail = content - _resized(small, height, width)
+        return _resized(found, height, width) + self.recipe.detail * detail
+
+    def _refine(self, scale: Scale, content: Tensor) -> Iterator[tuple[float, float]]:
+        judge = self._judge(min(scale.height, scale.width))
+        with torch.no_grad():
+            wanted = judge.look(content)
+        self.picture = self.picture.detach().clone().requires_grad_()
+        optimizer = torch.optim.Adam([self.picture], betas=(0.9, 0.99))
+        rate = self.recipe.rate if scale is self.scales[0] else self.recipe.further_rate
+        for step in range(scale.steps):
+            way = 0.505 + 0.495 * math.cos(math.pi * step / scale.steps)
+            optimizer.param_groups[0]["lr"] = rate * way * min(1.0, (step + 1) / WARMUP)
+            optimizer.zero_grad()
+            kept, painted = judge.compare(self.picture, wanted, torch.zeros(1, dtype=torch.long))
+            self._loss(kept, painted).backward()
+            optimizer.step()
+            yield kept.item(), painted.item()
+        self.picture = self.picture.detach().clamp(0.0, 1.0)
+
+    def _loss(self, kept: Tensor, painted: Tensor) -> Tensor:
+        recipe = self.recipe
+        loss: Tensor = (
+            kept
+            + recipe.style_weight * self.commission.strength * painted
+            + recipe.variation_weight * total_variation(self.picture)
+            + recipe.range_weight * range_loss(self.picture)
+        ).sum()
+        return loss
+
+    def _judge(self, side: int) -> Judge:
+        """Style pictures grow with the picture, and so do strokes; none beyond its own size."""
+        images = [_at_most(style, side) for style in self.commission.styles]
+        judge = Judge(self.backbone, images, torch.float32)
+        judge.blend(list(self.commission.shares))
+        return judge
+
+
+def _resized(picture: Tensor, height: int, width: int) -> Tensor:
+    """[N,3,H,W] in another size."""
+    if picture.shape[2:] == (height, width):
+        return picture
+    size = (height, width)
+    return F.interpolate(picture, size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def _at_most(style: Tensor, side: int) -> Tensor:
+    """uint8 [3,H,W] with a short side of `side` pixels, unless it is smaller."""
+    _, height, width = style.shape
+    scale = side / min(height, width)
+    if scale >= 1:
+        return style
+    small = _resized(as_float(style[None]), round(height * scale), round(width * scale))
+    return (small[0].clamp(0.0, 1.0) * 255.0).round().byte()
