@@ -24,8 +24,6 @@ from training.losses import Backbone, range_loss, total_variation
 BYTES_PER_PIXEL = 4_400
 BYTES_AT_REST = 500_000_000
 
-WARMUP = 5  # steps in which the rate rises
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -35,8 +33,8 @@ class Recipe:
     first_steps: int = 80
     steps_share: float = 0.5  # of the steps of the scale before
     fewest_steps: int = 20
-    rate: float = 0.05  # of Adam, in a picture's 0..1
-    further_rate: float = 0.03  # of the scales after the first: more would shake off what is there
+    first_move: float = 1e-3  # mean change of a pixel, in 0..1, before any curvature is known
+    history: int = 10  # steps that L-BFGS looks back on
     style_weight: float = 20.0  # of a relative error, against a content weight of one
     variation_weight: float = 0.5
     range_weight: float = 10.0
@@ -149,29 +147,39 @@ class Print:
         return _resized(found, height, width) + self.recipe.detail * detail
 
     def _refine(self, scale: Scale, content: Tensor) -> Iterator[tuple[float, float]]:
+        """Content and style error after every step; `picture` is the best that was seen."""
         judge = self._judge(min(scale.height, scale.width))
         with torch.no_grad():
             wanted = judge.look(content)
-        self.picture = self.picture.detach().clone().requires_grad_()
-        optimizer = torch.optim.Adam([self.picture], betas=(0.9, 0.99))
-        rate = self.recipe.rate if scale is self.scales[0] else self.recipe.further_rate
-        for step in range(scale.steps):
-            way = 0.505 + 0.495 * math.cos(math.pi * step / scale.steps)
-            optimizer.param_groups[0]["lr"] = rate * way * min(1.0, (step + 1) / WARMUP)
-            optimizer.zero_grad()
-            kept, painted = judge.compare(self.picture, wanted, torch.zeros(1, dtype=torch.long))
-            self._loss(kept, painted).backward()
-            optimizer.step()
-            yield kept.item(), painted.item()
-        self.picture = self.picture.detach().clamp(0.0, 1.0)
+        drawn = self.picture.detach().clone().requires_grad_()
+        least, errors = math.inf, (0.0, 0.0)
 
-    def _loss(self, kept: Tensor, painted: Tensor) -> Tensor:
+        def look() -> Tensor:
+            nonlocal least, errors
+            kept, painted = judge.compare(drawn, wanted, torch.zeros(1, dtype=torch.long))
+            loss = self._loss(drawn, kept, painted)
+            if loss.item() < least:
+                least, self.picture = loss.item(), drawn.detach().clone()
+            errors = (kept.item(), painted.item())
+            optimizer.zero_grad()
+            # Times the pixels, so that a gradient does not shrink below what L-BFGS looks at.
+            (drawn.numel() * loss).backward()
+            return loss
+
+        optimizer = _lbfgs(drawn, self.recipe)
+        for _ in range(scale.steps):
+            optimizer.step(look)
+            optimizer.param_groups[0]["lr"] = 1.0
+            yield errors
+        self.picture = self.picture.clamp(0.0, 1.0)
+
+    def _loss(self, drawn: Tensor, kept: Tensor, painted: Tensor) -> Tensor:
         recipe = self.recipe
         loss: Tensor = (
             kept
             + recipe.style_weight * self.commission.strength * painted
-            + recipe.variation_weight * total_variation(self.picture)
-            + recipe.range_weight * range_loss(self.picture)
+            + recipe.variation_weight * total_variation(drawn)
+            + recipe.range_weight * range_loss(drawn)
         ).sum()
         return loss
 
@@ -181,6 +189,19 @@ class Print:
         judge = Judge(self.backbone, images, torch.float32)
         judge.blend(list(self.commission.shares))
         return judge
+
+
+def _lbfgs(drawn: Tensor, recipe: Recipe) -> torch.optim.LBFGS:
+    """One look a step; its own first step would move all pixels by one in sum."""
+    rate = recipe.first_move * drawn.numel()
+    return torch.optim.LBFGS(
+        [drawn],
+        lr=rate,
+        max_iter=1,
+        history_size=recipe.history,
+        tolerance_grad=0.0,
+        tolerance_change=0.0,
+    )
 
 
 def _resized(picture: Tensor, height: int, width: int) -> Tensor:

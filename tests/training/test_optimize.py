@@ -85,7 +85,7 @@ def test_strength_nought_is_the_photograph_byte_for_byte(
 
 
 def test_more_strength_is_more_style(content: Path, painting: Path, backbone: Backbone) -> None:
-    patient = replace(QUICK, first_steps=60, rate=0.02)
+    patient = replace(QUICK, first_steps=60)
     errors = []
     for strength in (0.05, 0.3, 1.0):
         work = Print(commission(content, painting, strength=strength), backbone, patient)
