@@ -4,26 +4,48 @@ from pathlib import Path
 
 SHARE = 0.8  # of what is free: others want some, too
 MEMINFO = Path("/proc/meminfo")
-GROUP = Path("/sys/fs/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
+#: Limit, use and statistics of a control group, and what of its use goes when somebody needs it.
+FILES = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),  # version 2
+    (
+        "memory/memory.limit_in_bytes",
+        "memory/memory.usage_in_bytes",
+        "memory/memory.stat",
+        "total_inactive_file",
+    ),  # version 1
+)
 
 
-def allowance(meminfo: Path = MEMINFO, group: Path = GROUP) -> int:
-    """Bytes: most of what is free, of the machine or of the container, whichever is less."""
-    return int(SHARE * min([_free(meminfo), *_container(group)]))
+def allowance(meminfo: Path = MEMINFO, groups: Path = GROUPS) -> int | None:
+    """
+    Bytes: most of what is free, of the machine or of the container, whichever is less.
+
+    None where neither the kernel nor a control group tells (macOS).
+    """
+    known = [_free(meminfo), *(_room(groups, *names) for names in FILES)]
+    least = min((bytes_ for bytes_ in known if bytes_ is not None), default=None)
+    return None if least is None else int(SHARE * least)
 
 
-def _free(meminfo: Path) -> int:
-    for line in meminfo.read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return 1024 * int(line.split()[1])
-    raise OSError(f"{meminfo} says nothing of MemAvailable")
+def _free(meminfo: Path) -> int | None:
+    kibibytes = _table(meminfo).get("MemAvailable:")
+    return None if kibibytes is None else 1024 * kibibytes
 
 
-def _container(group: Path) -> list[int]:
-    """What is left below the limit of a version 2 control group; nothing where there is none."""
+def _room(groups: Path, limit: str, used: str, statistics: str, cache: str) -> int | None:
     try:
-        limit = int((group / "memory.max").read_text())
-        used = int((group / "memory.current").read_text())
-    except (OSError, ValueError):  # no such group, or no limit: "max"
-        return []
-    return [max(0, limit - used)]
+        limited = int((groups / limit).read_text())  # "max": no limit
+        taken = int((groups / used).read_text())
+    except (OSError, ValueError):
+        return None
+    return max(0, limited - taken + _table(groups / statistics).get(cache, 0))
+
+
+def _table(path: Path) -> dict[str, int]:
+    """The first two words of every line."""
+    try:
+        lines = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {words[0]: int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}

@@ -20,9 +20,10 @@ from training.judge import Judge
 from training.losses import Backbone, range_loss, total_variation
 
 #: Peak memory, as measured on a CPU with the VGG-19 to relu4_1 in float32: 675 MB at 256x256,
-#: 1,582 MB at 512x512, 2,159 MB at 770x512.
+#: 1,582 MB at 512x512, 4,578 MB at 1024x1024, 16,439 MB at 2048x2048.
 BYTES_PER_PIXEL = 4_400
 BYTES_AT_REST = 500_000_000
+SMALLEST = 32  # pixels of a side: four at relu4_1, where a reflection needs two
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,12 @@ class Commission:
     embedding: Tensor | None = None  #: float32 [K]
 
 
-def check_memory(height: int, width: int, allowed: int) -> None:
+def check_size(height: int, width: int, allowed: int | None) -> None:
     """Raises DataError, saying what would fit, where a print of that size takes more bytes."""
+    if min(height, width) < SMALLEST:
+        raise DataError(f"{width}x{height} is too small: a side needs {SMALLEST} pixels")
     needed = BYTES_AT_REST + BYTES_PER_PIXEL * height * width
-    if needed > allowed:
+    if allowed is not None and needed > allowed:
         fits = max(0, allowed - BYTES_AT_REST) // BYTES_PER_PIXEL
         raise DataError(
             f"a print of {width}x{height} takes about {needed / 1e9:.1f} GB of memory, and there "

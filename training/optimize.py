@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import math
 import signal
 import sys
 import time
@@ -16,9 +17,10 @@ from training.allowance import allowance
 from training.backbones import load_backbone
 from training.cards import write_whole
 from training.data import DataError, read_picture
+from training.fit import Network
 from training.learn import INTERRUPTED, REFUSED, stop
 from training.lesson import open_network
-from training.optimization import Commission, Print, Recipe, Seen, check_memory
+from training.optimization import Commission, Print, Recipe, Seen, check_size
 from training.progress import Progress
 
 EVERY = 2.0  # seconds between looks that are told
@@ -61,18 +63,28 @@ def _commission(chosen: argparse.Namespace) -> Commission:
     """Raises DataError for what cannot be read, is too large, or is no embedding."""
     content = read_picture(chosen.content)
     _, height, width = content.shape
-    check_memory(height, width, chosen.memory or allowance())
+    check_size(height, width, chosen.memory or allowance())
     paths, shares = zip(*chosen.style, strict=True)
-    if min(shares) <= 0 or not 0 <= chosen.strength <= 1:
+    if not all(0 < share < math.inf for share in shares) or not 0 <= chosen.strength <= 1:
         raise DataError("shares must be above 0, and the strength from 0 to 1")
-    if not (chosen.stylizer and chosen.embedding):
-        return Commission(content, list(map(read_picture, paths)), shares, chosen.strength)
+    begin = _beginning(chosen)
+    return Commission(content, list(map(read_picture, paths)), shares, chosen.strength, *begin)
+
+
+def _beginning(chosen: argparse.Namespace) -> tuple[Network, Tensor] | tuple[()]:
+    """The network that draws what to begin with, and the style it draws in."""
+    if bool(chosen.stylizer) != bool(chosen.embedding):
+        raise DataError("--stylizer and --embedding belong together")
+    if not chosen.stylizer:
+        return ()
     network = open_network(chosen.catalog, chosen.stylizer)
-    embedding = torch.from_numpy(np.fromfile(chosen.embedding, "<f4").astype(np.float32))
+    try:
+        embedding = torch.from_numpy(np.fromfile(chosen.embedding, "<f4").astype(np.float32))
+    except OSError as error:
+        raise DataError(f"{chosen.embedding} cannot be read: {error}") from error
     if embedding.shape != network.identity.shape:
         raise DataError(f"{chosen.embedding} is no embedding for {chosen.stylizer}")
-    styles = list(map(read_picture, paths))
-    return Commission(content, styles, shares, chosen.strength, network, embedding)
+    return network, embedding
 
 
 def _printed(chosen: argparse.Namespace, progress: Progress) -> None:

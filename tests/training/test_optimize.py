@@ -21,7 +21,7 @@ from tests.training.conftest import backbone_weights, draw, paint
 from training.allowance import allowance
 from training.data import DataError, read_picture
 from training.losses import Backbone
-from training.optimization import Commission, Print, Recipe, check_memory, scales
+from training.optimization import Commission, Print, Recipe, check_size, scales
 
 ROOT = Path(__file__).parents[2]
 QUICK = Recipe(first_side=24, first_steps=12, fewest_steps=4)
@@ -125,24 +125,34 @@ def test_scales_double_up_to_the_pictures_own(height: int, width: int, sides: li
 
 
 def test_more_than_memory_holds_is_refused_with_what_would_fit() -> None:
-    check_memory(500, 500, 2 * 10**9)
+    check_size(500, 500, 2 * 10**9)
     with pytest.raises(DataError, match=r"4000x3000 takes about 53\.3 GB .* 340,909 pixels"):
-        check_memory(3000, 4000, 2 * 10**9)
+        check_size(3000, 4000, 2 * 10**9)
+    check_size(3000, 4000, None)
+    with pytest.raises(DataError, match="a side needs 32 pixels"):
+        check_size(31, 4000, None)
     with pytest.raises(DataError, match="0 pixels would fit"):
-        check_memory(32, 32, 10**6)
+        check_size(32, 32, 10**6)
 
 
 def test_memory_is_what_is_free_here_or_left_in_the_container(tmp_path: Path) -> None:
     total = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
-    assert 0 < allowance() < total
+    assert 0 < (allowance() or 0) < total
     meminfo = tmp_path / "meminfo"
+    assert allowance(meminfo, tmp_path) is None
     meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:    1000 kB\n")
     assert allowance(meminfo, tmp_path) == int(0.8 * 1_024_000)
     (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("300000\n")
+    (tmp_path / "memory.current").write_text("500000\n")
     assert allowance(meminfo, tmp_path) == int(0.8 * 1_024_000)
     (tmp_path / "memory.max").write_text("800000\n")
-    assert allowance(meminfo, tmp_path) == 400_000
+    (tmp_path / "memory.stat").write_text("anon 300000\ninactive_file 200000\n")
+    assert allowance(meminfo, tmp_path) == 400_000  # what was only read goes when it is needed
+    older = tmp_path / "memory"
+    older.mkdir()
+    (older / "memory.limit_in_bytes").write_text("100000\n")
+    (older / "memory.usage_in_bytes").write_text("50000\n")
+    assert allowance(meminfo, tmp_path) == 40_000
 
 
 def command(content: Path, painting: Path, out: Path, *more: str) -> list[str]:
@@ -181,6 +191,9 @@ def test_the_command_writes_a_picture_and_says_what_it_took(
         (["--memory=1000000"], "pixels would fit"),
         (["--style=nowhere.png"], "nowhere.png"),
         (["--strength=1.5"], "strength"),
+        (["--style=painting.png:nan"], "shares"),
+        (["--stylizer=light-0.1.0"], "belong together"),
+        (["--stylizer=light-0.1.0", "--embedding=nowhere.f32"], "nowhere.f32 cannot be read"),
         (["--backbone=nowhere.safetensors"], "nowhere.safetensors"),
     ],
 )
