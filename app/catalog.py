@@ -79,6 +79,15 @@ class Embedding(BaseModel):
         return b64decode(self.base64, validate=True)
 
 
+class Preview(BaseModel):
+    """What a style does to photographs that anybody may show: a JPEG beside its card."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    file: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*\.jpg$")]
+    sha256: Digest
+
+
 class StyleCard(BaseModel):
     """One style: `styles/<slug>.json`."""
 
@@ -88,6 +97,7 @@ class StyleCard(BaseModel):
     version: Annotated[int, Field(gt=0)]
     title: str
     licence: Licence
+    preview: Preview | None = None
     embeddings: dict[str, Embedding]
 
     def public(self) -> dict[str, Any]:
@@ -128,7 +138,12 @@ class Catalog:
     def _folder(self, name: str) -> Path:
         return self.root / "stylizers" / self.stylizer(name).id
 
+    def preview(self, style: StyleCard) -> Path | None:
+        """Where the picture of a style lies, if it has one."""
+        return self.root / "styles" / style.preview.file if style.preview else None
+
     def _check(self, style: StyleCard) -> None:
+        self._check_preview(style)
         for name, embedding in style.embeddings.items():
             size = self.stylizer(name).embedding_size
             try:
@@ -140,6 +155,13 @@ class Catalog:
                     f"styles/{style.slug}.json: {name} takes {size} numbers; "
                     f"this file holds {len(content) // 4}."
                 )
+
+    def _check_preview(self, style: StyleCard) -> None:
+        path = self.preview(style)
+        if path is None or style.preview is None:
+            return
+        if not path.is_file() or sha256(path.read_bytes()).hexdigest() != style.preview.sha256:
+            raise CatalogCorrupt(f"{path} is not the preview that the card of {style.slug} names.")
 
 
 def sync(session: Session, catalog: Catalog) -> None:

@@ -101,7 +101,7 @@ def embedding_entry(embedding: Tensor) -> dict[str, Any]:
 def write_style(path: Path, card: dict[str, Any], stylizer: str, embedding: Tensor) -> None:
     """Write a style card, keeping what other stylizers put there."""
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    others = {name: known[name] for name in ("baselines",) if name in known}
+    others = {name: known[name] for name in ("baselines", "preview") if name in known}
     embeddings = known.get("embeddings", {}) | {stylizer: embedding_entry(embedding)}
     write_json(path, {**card, **others, "embeddings": embeddings})
 

@@ -38,7 +38,8 @@ class Style(BaseModel):
     stylizer: str = Field(examples=["light-0.2.0"])
     card: dict[str, Any] = Field(description="Where it comes from, and under which licence.")
     preview_url: str | None = Field(
-        description="Of a learned style: its picture; photographs at half and at full strength."
+        description="Photographs in the style. Of one of yours, its picture beside them; that"
+        " opens without a key until it expires."
     )
     job: str | None = Field(description="The job that learns it, or did: its progress, its cost.")
     error: JobError | None

@@ -50,7 +50,7 @@ def job_shown(settings: Settings, row: Row[Any]) -> schemas.Job:
 
 def style_shown(settings: Settings, tenant_id: UUID, row: Row[Any]) -> schemas.Style:
     """A row of `styles.listing` as callers see it."""
-    name, preview = plain(row.slug), row.preview_digest
+    name = plain(row.slug)
     ended_badly = row.job_status in (JobStatus.FAILED, JobStatus.CANCELED)
     return schemas.Style(
         name=name,
@@ -61,10 +61,17 @@ def style_shown(settings: Settings, tenant_id: UUID, row: Row[Any]) -> schemas.S
         own=row.tenant_id is not None,
         stylizer=f"{row.stylizer_name}-{row.stylizer_version}",
         card=row.card,
-        preview_url=asset_url(settings, tenant_id, preview) if preview else None,
+        preview_url=_preview_url(settings, tenant_id, row),
         job=f"/v1/jobs/{row.job_id}" if row.job_id else None,
         error=_error(row),
     )
+
+
+def _preview_url(settings: Settings, tenant_id: UUID, row: Row[Any]) -> str | None:
+    """A tenant's own is an asset of its; everybody's lies in the catalog."""
+    if row.preview_digest:
+        return asset_url(settings, tenant_id, row.preview_digest)
+    return f"/v1/styles/{row.slug}/preview" if row.card.get("preview") else None
 
 
 def campaign_shown(settings: Settings, row: Row[Any], progress: Progress) -> schemas.Campaign:

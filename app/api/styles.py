@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Query
 from sqlalchemy import Row
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from app.api import examples, schemas
 from app.api.deps import KEYED, TenantId, TheDesk
@@ -102,6 +102,20 @@ def activate_style(
     with desk.sessions.begin() as session:
         styles.activate(session, tenant_id, _checked(name), version)
     return _shown(desk, tenant_id, name)
+
+
+@router.get(
+    "/{name}/preview",
+    response_class=Response,
+    summary="What a style of everybody's does to photographs",
+    responses={200: {"content": {"image/jpeg": {}}}, **documented(NotFound)},
+)
+def get_preview(desk: TheDesk, tenant_id: TenantId, name: str) -> Response:
+    for row in _versions(desk, tenant_id, _checked(name)):
+        if row.tenant_id is None and (preview := row.card.get("preview")):
+            path = desk.settings.catalog / "styles" / preview["file"]
+            return FileResponse(path, media_type="image/jpeg", headers=CACHING)
+    raise _unknown()
 
 
 def _shown(desk: Desk, tenant_id: UUID, name: str) -> Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -173,6 +174,25 @@ def test_a_style_whose_job_ends_badly_says_so(api: Api, client: TestClient, end:
             "style-refused",
             "it is flat",
         )
+
+
+def test_everybodys_style_shows_the_preview_of_the_catalog(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "plain.jpg").write_bytes(b"two photographs")
+    with api.desk.sessions.begin() as session:
+        card = {"preview": {"file": "plain.jpg", "sha256": "a" * 64}}
+        session.execute(update(StyleVersion).values(card=card))
+    settings = api.desk.settings.model_copy(update={"catalog": tmp_path})
+    with speaking(replace(api, desk=replace(api.desk, settings=settings))) as client:
+        [style] = client.get("/v1/styles").json()["data"]
+        shown = client.get(style["preview_url"])
+        assert (shown.content, shown.headers["content-type"]) == (b"two photographs", "image/jpeg")
+        refusal(client.get("/v1/styles/nobody/preview"), 404, "not-found")
+
+
+def test_a_style_without_a_preview_has_no_address_for_one(client: TestClient) -> None:
+    assert client.get("/v1/styles").json()["data"][0]["preview_url"] is None
+    refusal(client.get("/v1/styles/plain/preview"), 404, "not-found")
 
 
 def test_what_learning_may_cost_is_reserved_and_given_back(api: Api, client: TestClient) -> None:

@@ -123,6 +123,23 @@ def test_a_card_with_anything_odd_names_its_file(tmp_path: Path, change: dict[st
         Catalog(tmp_path)
 
 
+def test_a_preview_that_is_gone_or_another_names_its_file(tmp_path: Path) -> None:
+    preview = {"file": "plain.jpg", "sha256": sha256(b"a picture").hexdigest()}
+    write_catalog(tmp_path, preview=preview)
+    path = tmp_path / "styles" / "plain.jpg"
+    with pytest.raises(CatalogCorrupt, match=r"plain\.jpg"):
+        Catalog(tmp_path)
+    path.write_bytes(b"a picture")
+    [style] = Catalog(tmp_path).styles
+    assert Catalog(tmp_path).preview(style) == path
+    path.write_bytes(b"another")
+    with pytest.raises(CatalogCorrupt, match=r"plain\.jpg"):
+        Catalog(tmp_path)
+    write_catalog(tmp_path, preview=preview | {"file": "../plain.jpg"})
+    with pytest.raises(CatalogCorrupt, match="file"):
+        Catalog(tmp_path)
+
+
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(CatalogCorrupt, match="IMPASTO_CATALOG"):
         Catalog(tmp_path)
