@@ -20,7 +20,7 @@ from training.judge import Judge
 from training.losses import Backbone, range_loss, total_variation
 
 #: Peak memory, as measured on a CPU with the VGG-19 to relu4_1 in float32: 675 MB at 256x256,
-#: 1,582 MB at 512x512, 4,578 MB at 1024x1024, 16,439 MB at 2048x2048.
+#: 4,578 MB at 1024x1024, 16,439 MB at 2048x2048.
 BYTES_PER_PIXEL = 4_400
 BYTES_AT_REST = 500_000_000
 SMALLEST = 32  # pixels of a side: four at relu4_1, where a reflection needs two
