@@ -121,7 +121,7 @@ class Catalog:
             self._check(style)
 
     def stylizer(self, name: str) -> StylizerCard:
-        """The card of `light-0.2.0`. Raises `CatalogCorrupt` with the names there are."""
+        """The card of `light-0.3.0`. Raises `CatalogCorrupt` with the names there are."""
         if name not in self.stylizers:
             known = ", ".join(sorted(self.stylizers))
             raise CatalogCorrupt(f"{self.root} holds no stylizer {name!r}, only {known}.")

@@ -69,7 +69,7 @@ class EngineSettings(BaseModel):
     """How a worker turns a model into an engine."""
 
     kind: Literal["onnx", "null"] = "onnx"
-    stylizer: str = "light-0.2.0"
+    stylizer: str = "light-0.3.0"
     provider: Literal["cpu", "cuda", "tensorrt"] = "cpu"
     device: NonNegativeInt = 0
     threads: NonNegativeInt = Field(0, description="Engine threads; 0 is one per core we may use.")

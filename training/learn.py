@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
         add(f"--{word}", required=True)
     add("--year", type=int, required=True)
     add("--description", default="")
-    add("--stylizer", default="light-0.2.0", help="a folder of catalog/stylizers")
+    add("--stylizer", default="light-0.3.0", help="a folder of catalog/stylizers")
     add("--catalog", type=Path, default=Path("catalog"))
     add("--photos", type=Path, help="folder of photographs; those inside scikit-image otherwise")
     add("--backbone", type=Path, help="VGG-19 as safetensors; torchvision's otherwise")

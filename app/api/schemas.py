@@ -35,7 +35,7 @@ class Style(BaseModel):
         description="Only what is active can be asked for."
     )
     own: bool = Field(description="Yours alone; the others are everybody's.")
-    stylizer: str = Field(examples=["light-0.2.0"])
+    stylizer: str = Field(examples=["light-0.3.0"])
     card: dict[str, Any] = Field(description="Where it comes from, and under which licence.")
     preview_url: str | None = Field(
         description="Photographs in the style. Of one of yours, its picture beside them; that"
