@@ -1,21 +1,17 @@
 """A new style from one picture in minutes: the network stays as it is, only a vector is fitted."""
 
 import argparse
-import signal
-import sys
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
 from training.cards import Words
-from training.data import DataError
+from training.ending import in_words
 from training.fit import Recipe
 from training.lesson import Lesson, Order
 from training.progress import Progress
 
-REFUSED, INTERRUPTED = 2, 130  # exit codes
 PREVIEWS = {".jpg", ".jpeg", ".png"}
 
 
@@ -67,11 +63,6 @@ def _order(chosen: argparse.Namespace) -> Order:
     )
 
 
-def stop(_: int, __: FrameType | None) -> NoReturn:
-    """A signal ends what is being done, between two steps or in the middle of one."""
-    raise KeyboardInterrupt
-
-
 def _told(card: dict[str, Any], path: Path) -> str:
     """What came out, in two sentences."""
     quality, learned = card["quality"], card["learned"]
@@ -91,21 +82,15 @@ def _told(card: dict[str, Any], path: Path) -> str:
 def main() -> None:
     chosen = _parser().parse_args()
     torch.set_num_threads(chosen.threads)
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)  # a shell may have started us with it ignored
-    try:
-        with Progress(chosen.name, 60 * chosen.minutes, as_json=chosen.json) as progress:
-            lesson = Lesson(_order(chosen), progress)
-            card = lesson.run()
-            facts = {name: card[name] for name in ("slug", "version", "learned", "quality")}
-            sentence = _told(card, lesson.card_path)
-            progress.say("learned", sentence, card=str(lesson.card_path), **facts)
-    except DataError as error:
-        print(f"impasto: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
-    except KeyboardInterrupt:
-        print("impasto: stopped; the catalog is as it was", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    with (
+        in_words("the catalog is as it was"),
+        Progress(chosen.name, 60 * chosen.minutes, as_json=chosen.json) as progress,
+    ):
+        lesson = Lesson(_order(chosen), progress)
+        card = lesson.run()
+        facts = {name: card[name] for name in ("slug", "version", "learned", "quality")}
+        sentence = _told(card, lesson.card_path)
+        progress.say("learned", sentence, card=str(lesson.card_path), **facts)
 
 
 if __name__ == "__main__":

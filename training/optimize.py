@@ -3,8 +3,6 @@
 import argparse
 import io
 import math
-import signal
-import sys
 import time
 from pathlib import Path
 
@@ -17,8 +15,8 @@ from training.allowance import allowance
 from training.backbones import load_backbone
 from training.cards import write_whole
 from training.data import DataError, read_picture
+from training.ending import in_words
 from training.fit import Network
-from training.learn import INTERRUPTED, REFUSED, stop
 from training.lesson import open_network
 from training.optimization import Commission, Print, Recipe, Seen, check_size
 from training.progress import Progress
@@ -123,17 +121,11 @@ def main() -> None:
     chosen = _parser().parse_args()
     torch.set_num_threads(chosen.threads)
     torch.use_deterministic_algorithms(True)
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)  # a shell may have started us with it ignored
-    try:
-        with Progress("print", 1.0, as_json=chosen.json, unit="share") as progress:
-            _printed(chosen, progress)
-    except DataError as error:
-        print(f"impasto: {error}", file=sys.stderr)
-        sys.exit(REFUSED)
-    except KeyboardInterrupt:
-        print("impasto: stopped; nothing was written", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    with (
+        in_words("nothing was written"),
+        Progress("print", 1.0, as_json=chosen.json, unit="share") as progress,
+    ):
+        _printed(chosen, progress)
 
 
 if __name__ == "__main__":
