@@ -32,7 +32,8 @@ def build(stylizer: Stylizer, identity: Tensor, *, half: bool = False) -> onnx.M
     sketch = Sketch(half)
     content, size = _content(sketch)
     pieces = _pieces(sketch, stylizer.shape, _embedding(sketch, identity))
-    x = _body(sketch, stylizer, content, ConditionalNorm(sketch, pieces))
+    norm = (ConstantNorm if half else ConditionalNorm)(sketch, pieces)
+    x = _body(sketch, stylizer, content, norm)
     _finish(sketch, stylizer, x, content, next(pieces), size)
     inputs = {"content": PICTURES, **_style(stylizer.shape)}
     return sketch.model(inputs, "stylized", PICTURES)
@@ -75,6 +76,24 @@ class ConditionalNorm:
         scale, shift = (sketch.add("Reshape", next(self._pieces), everything) for _ in range(2))
         flat = sketch.add("InstanceNormalization", flat, scale, shift, epsilon=NORM_EPSILON)
         return sketch.add("Reshape", flat, sketch.ints(-1, width, 0, 0))
+
+
+class ConstantNorm:
+    """
+    Instance norm with constant scales, then each picture's own: two passes more, for GPUs.
+
+    TensorRT's parser takes InstanceNormalization with initializers only (onnx-tensorrt,
+    docs/operators.md); with others it would leave every one of them, and cut the graph to pieces.
+    """
+
+    def __init__(self, sketch: Sketch, pieces: Iterator[str]) -> None:
+        self._sketch, self._pieces = sketch, pieces
+
+    def __call__(self, x: str, width: int) -> str:
+        sketch = self._sketch
+        ones, zeros = sketch.constant([1.0] * width), sketch.constant([0.0] * width)
+        x = sketch.add("InstanceNormalization", x, ones, zeros, epsilon=NORM_EPSILON)
+        return _scale_and_shift(sketch, x, next(self._pieces), next(self._pieces))
 
 
 class GivenNorm:
@@ -125,7 +144,9 @@ def _content(sketch: Sketch) -> tuple[str, str]:
     x = sketch.add("Transpose", x, perm=[0, 3, 1, 2])
     x = sketch.add("Div", x, sketch.constant(255.0))
     # Reflected at the bottom and the right, where a side does not divide by four.
-    missing = sketch.add("Mod", sketch.add("Neg", size), sketch.ints(4))
+    # Not by Mod, which TensorRT did not always take.
+    fours = sketch.add("Div", sketch.add("Add", size, sketch.ints(3)), sketch.ints(4))
+    missing = sketch.add("Sub", sketch.add("Mul", fours, sketch.ints(4)), size)
     pads = sketch.add("Concat", sketch.ints(0, 0, 0, 0, 0, 0), missing, axis=0)
     return sketch.add("Pad", x, pads, mode="reflect"), size
 

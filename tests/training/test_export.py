@@ -58,6 +58,40 @@ def test_tiles_with_the_pictures_statistics_are_the_picture(
     assert found["half_mean"] <= LIMITS["half_mean"], found
 
 
+#: What TensorRT's parser took of our operators from version 8.4 on (onnx-tensorrt, operators.md).
+TENSORRT = {
+    *("Add", "Cast", "Clip", "Concat", "Conv", "Div", "InstanceNormalization", "Mul", "Pad"),
+    *("ReduceMean", "Relu", "Reshape", "Resize", "Round", "Shape", "Slice", "Split", "Sqrt"),
+    *("Squeeze", "Sub", "Transpose", "Unsqueeze"),
+}
+
+
+def test_no_graph_holds_what_tensorrt_would_leave(network: Stylizer, table: StyleTable) -> None:
+    half = build(network, table.identity, half=True)
+    graphs = [build(network, table.identity), half, build_tiles(network, half=True)]
+    for model in (*graphs, build_statistics(network, table.identity)):
+        assert {node.op_type for node in model.graph.node} <= TENSORRT
+    fixed = {tensor.name for tensor in half.graph.initializer}
+    norms = [node for node in half.graph.node if node.op_type == "InstanceNormalization"]
+    assert norms
+    assert all(set(node.input[1:]) <= fixed for node in norms)
+
+
+def test_every_shape_of_every_graph_is_inferred(network: Stylizer, table: StyleTable) -> None:
+    pytest.importorskip("sympy", reason="ONNX Runtime's symbolic shapes need it")
+    from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+    for model in (
+        build(network, table.identity),
+        build(network, table.identity, half=True),
+        build_tiles(network),
+        build_statistics(network, table.identity),
+    ):
+        graph = SymbolicShapeInference.infer_shapes(model, auto_merge=True).graph
+        known = {value.name for value in (*graph.value_info, *graph.output)}
+        assert {name for node in graph.node for name in node.output} <= known
+
+
 def test_no_pixel_changes_what_lies_beyond_the_reach(network: Stylizer, table: StyleTable) -> None:
     rng = np.random.default_rng(3)
     content = rng.integers(0, 256, (1, 40, 160, 3), dtype=np.uint8)
