@@ -57,8 +57,8 @@ NO_STATE_GUARD = (
 TICKETS_BEFORE_COMMIT = (
     Edit(
         "app/submission.py",
-        "        _queue(desk, session, tenant_id, [job], hook)\n    desk.tickets.work(job.lane)\n",
-        "        _queue(desk, session, tenant_id, [job], hook)\n"
+        "        queue(desk, session, tenant_id, [job], hook)\n    desk.tickets.work(job.lane)\n",
+        "        queue(desk, session, tenant_id, [job], hook)\n"
         "        desk.tickets.work(job.lane)\n",
     ),
     Edit("workers/sweep.py", "for lane in lanes:", "for lane in lanes[:0]:"),
