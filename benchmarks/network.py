@@ -96,7 +96,7 @@ def _open(model: Path | bytes, threads: int) -> Any:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.network", description=__doc__)
-    parser.add_argument("--stylizer", default="light-0.2.0")
+    parser.add_argument("--stylizer", default="light-0.3.0")
     parser.add_argument("--catalog", type=Path, default=Path("catalog"))
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--threads", type=int, default=2)
