@@ -20,8 +20,8 @@ def accept_style(desk: Desk, tenant_id: UUID, request: StyleRequest) -> UUID:
     """
     Write the next version of a style and queue the job that learns it, in one transaction.
 
-    Answers with the job's id. Raises `NotOffered`, `UnknownUpload`, `InvalidImage`, and `Conflict`
-    for a name that is everybody's.
+    Answers with the version's id. Raises `NotOffered`, `UnknownUpload`, `InvalidImage`, and
+    `Conflict` for a name that is everybody's.
     """
     desk.check_offered()
     hook = kept_hook(desk, request.webhook, JOB_DEFAULT)
@@ -49,7 +49,7 @@ def accept_style(desk: Desk, tenant_id: UUID, request: StyleRequest) -> UUID:
         )
         queue(desk, session, tenant_id, [job], hook)
     desk.tickets.work(Lane.LEARN)
-    return job.id
+    return version.id
 
 
 def _large_enough(picture: Picture | None) -> Picture:

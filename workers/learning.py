@@ -1,6 +1,7 @@
 """A style being learned: its picture is looked at, previews are shown, its numbers are kept."""
 
 import json
+import logging
 import math
 from functools import partial
 from io import BytesIO
@@ -9,16 +10,19 @@ from typing import Any, Final
 
 import numpy as np
 from PIL import Image
+from sqlalchemy.exc import OperationalError
 
 from app.catalog import Embedding
 from app.db import intake, styles
 from app.db.models import StyleVersion
-from app.errors import OutputInvalid, StyleRefused
+from app.errors import OutputInvalid, Retryable, StyleRefused
 from workers.asks import Cost
 from workers.materials import picture, stored
 from workers.optimizer import Optimizer
 from workers.program import Facts
 from workers.studio import Picture, Work
+
+log = logging.getLogger(__name__)
 
 STYLE_SIDE: Final = 2_048  #: pixels of the picture's longer side, at most
 OVERTIME: Final = 600.0  #: seconds beyond its minutes: looking first, numbers at the end
@@ -38,7 +42,10 @@ def learned(optimizer: Optimizer, work: Work, folder: Path) -> None:
         share = min(1.0, facts.get("seconds", 0.0) / seconds)
         optimizer.leases.stage(work.held, f"learn {share:.0%}")
         if facts["event"] == "preview":
-            _show(optimizer, work, folder / "preview.jpg")
+            try:
+                _show(optimizer, work, folder / "preview.jpg")
+            except (Retryable, OperationalError) as error:  # minutes of learning are worth more
+                log.warning("a preview of job %s was not shown: %s", work.held.id, error)
 
     answer = optimizer.run(
         work,

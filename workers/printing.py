@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from app.db import style_pictures
 from app.db.models import StyleVersion
+from app.db.styles import pin
 from app.domain.mix import Mix
 from app.errors import OutputInvalid, PrintRefused
 from app.storage import style_picture_key
@@ -88,13 +89,13 @@ def _style_pictures(optimizer: Optimizer, work: Work, folder: Path) -> Iterator[
 def _places(optimizer: Optimizer, work: Work) -> list[tuple[str, str, float]]:
     with optimizer.sessions() as session:
         first = session.get_one(StyleVersion, work.row.style_version_id)
-        mix: Mix = work.parameters.mix or {f"{first.slug}@{first.version}": 1.0}
+        mix: Mix = work.parameters.mix or {pin(first): 1.0}
         found = []
         for name, share in mix.items():
             slug, _, number = name.rpartition("@")
             its = (StyleVersion.slug == slug, StyleVersion.version == int(number))
-            owner = StyleVersion.stylizer_digest == first.stylizer_digest
-            version = session.scalars(select(StyleVersion).where(*its, owner)).one()
+            same = StyleVersion.stylizer_digest == first.stylizer_digest
+            version = session.scalars(select(StyleVersion).where(*its, same)).one()
             place = style_pictures.place(session, version)
             if place is None:
                 raise PrintRefused("The picture of its style is no longer in the store.")

@@ -44,12 +44,15 @@ def run(
     """
     `python -m module` to its end, one JSON object a line; the last one is the answer.
 
-    Raises `refusal` with its own sentence where it refuses, `EngineBusy` once it is `unwanted`,
-    and `OptimizerBroke` where it dies or takes longer than `seconds`. It does not outlive us.
+    Raises `refusal` with its own sentence where it refuses, or where it takes longer than `seconds`
+    and would again; `EngineBusy` once it is `unwanted`; `OptimizerBroke` where it dies. It does not
+    outlive us.
     """
     with TemporaryFile() as words, _started(module, arguments, words) as process:
         try:
             answer = _listen(process, heard, unwanted, monotonic() + seconds)
+        except TimeoutError:
+            raise refusal(f"It took longer than {seconds:.0f} s and was ended.") from None
         finally:
             _end(process, grace)
         if process.returncode == 0 and answer is not None:
@@ -96,7 +99,7 @@ def _listen(
         if unwanted():
             raise EngineBusy("Nobody waits for this any more, or somebody else does it by now.")
         if monotonic() > deadline:
-            raise OptimizerBroke("It took too long and was ended.")
+            raise TimeoutError
         try:
             line = lines.get(timeout=LOOK)
         except Empty:

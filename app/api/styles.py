@@ -68,9 +68,9 @@ def create_style(
     What was learned is a draft of yours until it is activated. The picture is kept: prints are
     painted by it.
     """
-    accept_style(desk, tenant_id, wanted)
-    newest = max(_versions(desk, tenant_id, wanted.name), key=lambda row: row.version)
-    shown = style_shown(desk.settings, tenant_id, newest)
+    version_id = accept_style(desk, tenant_id, wanted)
+    [row] = [row for row in _versions(desk, tenant_id, wanted.name) if row.id == version_id]
+    shown = style_shown(desk.settings, tenant_id, row)
     return reply(shown, 202, {**UNCACHED, "Location": f"/v1/styles/{wanted.name}"})
 
 
@@ -114,6 +114,8 @@ def get_preview(desk: TheDesk, tenant_id: TenantId, name: str) -> Response:
     for row in _versions(desk, tenant_id, _checked(name)):
         if row.tenant_id is None and (preview := row.card.get("preview")):
             path = desk.settings.catalog / "styles" / preview["file"]
+            if not path.is_file():
+                raise NotFound("This version is older than the catalog that is installed here.")
             return FileResponse(path, media_type="image/jpeg", headers=CACHING)
     raise _unknown()
 

@@ -14,7 +14,7 @@ from app.cli import styles, work
 from app.client import Client
 from app.db import open_database, style_pictures
 from app.errors import ClientError
-from app.images import inspect
+from app.images import Header, inspect
 from app.settings import LimitSettings, settings
 from app.stack.found import beside
 from app.storage import Blob, Storage, open_storage, style_picture_key
@@ -91,20 +91,22 @@ def pictures(
     """
     found = beside(settings())
     storage = open_storage(found.storage)
-    with open_database(found.database_url.get_secret_value()).begin() as session:
+    sessions = open_database(found.database_url.get_secret_value(), pool=1)
+    with sessions() as session:
         wanted = style_pictures.wanted(session)
-        for path in sorted(path for path in folder.iterdir() if path.is_file()):
-            content = path.read_bytes()
-            digest = sha256(content).hexdigest()
-            if digest in wanted:
-                header = _put(storage, digest, content, found.limits)
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        content = path.read_bytes()
+        digest = sha256(content).hexdigest()
+        if digest in wanted:
+            header = _put(storage, digest, content, found.limits)
+            with sessions.begin() as session:
                 style_pictures.add(session, digest, header, len(content))
-                typer.echo(f"{path.name}: {wanted.pop(digest)}")
+            typer.echo(f"{path.name}: {wanted.pop(digest)}")
     if wanted:
         typer.echo(f"Still without a picture: {', '.join(sorted(set(wanted.values())))}.")
 
 
-def _put(storage: Storage, digest: str, content: bytes, limits: LimitSettings) -> Any:
+def _put(storage: Storage, digest: str, content: bytes, limits: LimitSettings) -> Header:
     header = inspect(content, limits)
     storage.put(Blob(style_picture_key(None, digest), content, header.media_type))
     return header

@@ -188,6 +188,8 @@ def test_everybodys_style_shows_the_preview_of_the_catalog(api: Api, tmp_path: P
         shown = client.get(style["preview_url"])
         assert (shown.content, shown.headers["content-type"]) == (b"two photographs", "image/jpeg")
         refusal(client.get("/v1/styles/nobody/preview"), 404, "not-found")
+        (tmp_path / "styles" / "plain.jpg").unlink()
+        refusal(client.get(style["preview_url"]), 404, "not-found")
 
 
 def test_a_style_without_a_preview_has_no_address_for_one(client: TestClient) -> None:

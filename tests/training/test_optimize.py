@@ -160,6 +160,11 @@ def command(content: Path, painting: Path, out: Path, *more: str) -> list[str]:
     return [*program, f"--out={out}", "--threads=1", "--json", *more]
 
 
+def run(content: Path, painting: Path, out: Path, *more: str) -> "subprocess.CompletedProcess[str]":
+    arguments = command(content, painting, out, *more)
+    return subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture
 def given(tmp_path: Path) -> str:
     from safetensors.torch import save_file
@@ -172,13 +177,8 @@ def test_the_command_writes_a_picture_and_says_what_it_took(
     content: Path, painting: Path, tmp_path: Path, given: str
 ) -> None:
     out = tmp_path / "out.png"
-    done = subprocess.run(
-        command(content, painting, out, given, "--pace=0.1"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run(content, painting, out, given, "--pace=0.1")
+    assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
     assert (answer["event"], answer["steps"], answer["device"]) == ("printed", 8, "cpu")
     with Image.open(out) as image:
@@ -200,13 +200,7 @@ def test_the_command_writes_a_picture_and_says_what_it_took(
 def test_what_cannot_be_printed_is_refused_in_a_sentence(
     content: Path, painting: Path, tmp_path: Path, given: str, options: list[str], sentence: str
 ) -> None:
-    refused = subprocess.run(
-        command(content, painting, tmp_path / "out.png", given, *options),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    refused = run(content, painting, tmp_path / "out.png", given, *options)
     assert refused.returncode == 2
     assert refused.stderr.startswith("impasto: ")
     assert sentence in refused.stderr
@@ -239,12 +233,6 @@ def test_an_embedding_of_another_network_is_refused(
 ) -> None:
     np.zeros(7, "<f4").tofile(tmp_path / "e.f32")
     options = ["--stylizer=light-0.1.0", f"--embedding={tmp_path / 'e.f32'}"]
-    refused = subprocess.run(
-        command(content, painting, tmp_path / "out.png", given, *options),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    refused = run(content, painting, tmp_path / "out.png", given, *options)
     assert refused.returncode == 2
     assert "no embedding for light-0.1.0" in refused.stderr
