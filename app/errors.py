@@ -4,12 +4,14 @@ Every error we raise on purpose. Status and code live on the class; one handler 
 * ImpastoError
   x ClientError                the caller can fix it
     + BadRequest               400 bad-request
+      - IdempotencyKeyInvalid  400 idempotency-key-invalid
     + Unauthorized             401 unauthorized
     + NotFound                 404 not-found
     + MethodNotAllowed         405 method-not-allowed
     + Conflict                 409 conflict
       - IllegalTransition      409 illegal-transition
       - StyleNotReady          409 style-not-ready
+      - IdempotencyInFlight    409 idempotency-in-flight
     + BodyTooLarge             413 body-too-large
     + RangeNotSatisfiable      416 range-not-satisfiable
     + Unprocessable            422 unprocessable
@@ -22,6 +24,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - SourceUnreachable      422 source-unreachable
       - NotOffered             422 not-offered
       - NoStylePicture         422 no-style-picture
+      - IdempotencyKeyReused   422 idempotency-key-reused
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
     + Quarantined              quarantined
@@ -65,6 +68,13 @@ class ClientError(ImpastoError):
 
 class BadRequest(ClientError):
     """Not the syntax the route speaks: malformed JSON, a cursor of somebody's own making."""
+
+
+class IdempotencyKeyInvalid(BadRequest):
+    """An `Idempotency-Key` that is empty, too long, or not printable ASCII."""
+
+    code = "idempotency-key-invalid"
+    title = "The Idempotency-Key cannot be used"
 
 
 class Unauthorized(ClientError):
@@ -111,6 +121,14 @@ class StyleNotReady(Conflict):
 
     code = "style-not-ready"
     title = "The style has not been learned"
+
+
+class IdempotencyInFlight(Conflict):
+    """The first request with this `Idempotency-Key` has not been answered yet."""
+
+    code = "idempotency-in-flight"
+    title = "The same request is under way"
+    retryable = True
 
 
 class BodyTooLarge(ClientError):
@@ -198,6 +216,13 @@ class NoStylePicture(Unprocessable):
 
     code = "no-style-picture"
     title = "Prints need the style's picture, which is not here"
+
+
+class IdempotencyKeyReused(Unprocessable):
+    """An `Idempotency-Key` of the last 24 hours, with another request."""
+
+    code = "idempotency-key-reused"
+    title = "The Idempotency-Key belongs to another request"
 
 
 class JobFailure(ImpastoError):

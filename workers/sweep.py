@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.db import Sessions, deliveries, events, lost
+from app.db import Sessions, deliveries, events, idempotency, lost
 from app.db.queue import waiting_lanes
 from app.queue import QueueName, Tickets, queue_of
 
@@ -21,6 +21,7 @@ def sweep(
         rescued = lost.rescue(session)
         lanes = waiting_lanes(session)
         due = deliveries.any_due(session) or events.written(session)
+        idempotency.forget(session)
     for lane in lanes:
         # Of any lane: one with many must not starve the others.
         if waiting(queue_of(lane)) < ENOUGH:

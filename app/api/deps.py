@@ -11,6 +11,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic_core import from_json
 from starlette.responses import Response
 
+from app.api.idempotency import HEADER, Once, once
 from app.api.keyring import Keyring
 from app.api.problems import documented
 from app.bell import Listener
@@ -28,6 +29,7 @@ class State(TypedDict):
     keyring: Keyring
     request_id: NotRequired[str]
     tenant_id: NotRequired[UUID]
+    once: NotRequired[Once]
 
 
 class KeyedRoute(APIRoute):
@@ -39,6 +41,11 @@ class KeyedRoute(APIRoute):
         async def keyed(request: Request) -> Response:
             state = _state(request)
             state["tenant_id"] = await state["keyring"].tenant(request.headers)
+            if "POST" in (self.methods or ()) and HEADER in request.headers:
+                return await once(request, state["tenant_id"], strict)
+            return await strict(request)
+
+        async def strict(request: Request) -> Response:
             return await answer(_Strict(request.scope, request.receive))
 
         return keyed
@@ -76,6 +83,10 @@ async def _tenant(request: Request) -> UUID:
     return _state(request)["tenant_id"]
 
 
+async def _once(request: Request) -> Once | None:
+    return getattr(request.state, "once", None)
+
+
 def _state(request: Request) -> State:
     return cast(State, request.state)  # FastAPI does not take Request[State] for a parameter
 
@@ -84,6 +95,7 @@ TheDesk = Annotated[Desk, Depends(_desk)]
 TheListener = Annotated[Listener, Depends(_listener)]
 TheKeyring = Annotated[Keyring, Depends(_keyring)]
 TenantId = Annotated[UUID, Depends(_tenant)]
+TheOnce = Annotated[Once | None, Depends(_once)]
 Cursor = Annotated[
     str | None, Query(max_length=100, description="`next_cursor` of the page before.")
 ]

@@ -19,6 +19,7 @@ from app.api.deps import (
     TenantId,
     TheDesk,
     TheListener,
+    TheOnce,
     preferred_wait,
 )
 from app.api.links import window
@@ -88,6 +89,7 @@ async def create_job(
     desk: TheDesk,
     tenant_id: TenantId,
     listener: TheListener,
+    once: TheOnce,
     prefer: Prefer = "",
 ) -> Response:
     """
@@ -97,6 +99,10 @@ async def create_job(
     """
     order = await read_order(request)
     job_id = await run_in_threadpool(_accept, desk, tenant_id, order)
+    if once is not None and preferred_wait(prefer):  # nobody works on it before the COMMIT
+        accepted = await run_in_threadpool(_shown, desk, tenant_id, job_id, pending=202)
+        await run_in_threadpool(once.keep, accepted)
+        desk = once.desk
     return await _answer(desk, listener, tenant_id, job_id, prefer, pending=202)
 
 

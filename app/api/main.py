@@ -15,6 +15,7 @@ from app.api import (
     assets,
     campaigns,
     health,
+    idempotency,
     jobs,
     kinds,
     problems,
@@ -82,6 +83,9 @@ def _openapi(api: FastAPI) -> dict[str, Any]:
         _, schema = models_json_schema(shapes, ref_template="#/components/schemas/{model}")
         known = api.openapi_schema["components"]["schemas"]
         api.openapi_schema["components"]["schemas"] = {**schema["$defs"], **known}
+        for methods in api.openapi_schema["paths"].values():
+            if "post" in methods:
+                idempotency.document(methods["post"])
     return api.openapi_schema
 
 

@@ -19,7 +19,6 @@ from app.errors import (
     MethodNotAllowed,
     NotFound,
     RangeNotSatisfiable,
-    Retryable,
     ServiceUnavailable,
     Unauthorized,
 )
@@ -84,7 +83,7 @@ def answer(error: ImpastoError, *, path: str, request_id: str) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.extensions['size']}"
-    if isinstance(error, Retryable):
+    if error.retryable:
         headers["Retry-After"] = str(RETRY_AFTER)
     # ASCII, because a detail may quote what no encoding takes: half a surrogate pair.
     body = json.dumps(content, ensure_ascii=True).encode()

@@ -4,6 +4,7 @@ from app.db.models.assets import Asset, AssetKind, Upload
 from app.db.models.base import Base
 from app.db.models.costs import EntryKind, Inference, LedgerEntry
 from app.db.models.events import Delivery, DeliveryState, EventRow
+from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
 from app.db.models.styles import Style, StylePicture, StyleVersion, Stylizer
 from app.db.models.tenants import ApiKey, Tenant
@@ -21,6 +22,7 @@ __all__ = [
     "Inference",
     "Job",
     "JobHistory",
+    "KeptAnswer",
     "LedgerEntry",
     "Style",
     "StylePicture",
