@@ -14,6 +14,7 @@ import app
 from app.api import (
     assets,
     campaigns,
+    handover,
     health,
     idempotency,
     jobs,
@@ -53,7 +54,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         responses={"default": _default()},
     )
     problems.add_problems(api)
-    for part in (uploads, jobs, campaigns, styles, webhooks, assets, kinds, health):
+    for part in (uploads, jobs, campaigns, handover, styles, webhooks, assets, kinds, health):
         api.include_router(part.router)
     api.include_router(uploads.signed)
     api.get("/", include_in_schema=False)(welcome)

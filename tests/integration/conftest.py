@@ -163,7 +163,9 @@ def serving(api: Api) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, args=([listening],))
     thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=20)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
     assert not thread.is_alive()

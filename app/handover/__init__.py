@@ -1,0 +1,1 @@
+"""What a finished campaign leaves its owner with: pictures, a manifest, a report."""

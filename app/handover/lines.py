@@ -1,0 +1,120 @@
+"""A campaign, job by job, as its owner takes it home: read in pages, so that memory stays flat."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from app.db import Sessions, reading
+from app.db.models import Job
+from app.domain import mix
+from app.domain.job import JobStatus
+from app.domain.parameters import Parameters
+from app.domain.style import plain
+
+PAGE: Final = 500  #: jobs read at once; the connection is given back between pages
+LONGEST: Final = 120  #: bytes of a file's stem; archives are unpacked where 255 is all there is
+_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
+#: What some systems take for a device, whatever stands behind the dot.
+_DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
+
+
+class Line(NamedTuple):
+    """One job of a campaign; the fields are the columns of its manifest."""
+
+    custom_id: str | None
+    job_id: UUID
+    status: JobStatus
+    file: str | None  #: its name in the archive
+    sha256: str | None
+    media_type: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    style: str
+    source: str
+    content_sha256: str | None
+    cost_micros: int | None
+    attempts: int
+    created_at: datetime
+    finished_at: datetime | None
+    error_code: str | None
+    error_detail: str | None
+
+
+def lines(sessions: Sessions, campaign_id: UUID) -> Iterator[Line]:
+    """Every job in the order in which it was handed in; no two files share a name."""
+    after: UUID | None = None
+    names = _Names()
+    while True:
+        with sessions() as session:
+            rows = reading.items(session, campaign_id, after=after, status=None, limit=PAGE)
+        for row in rows:
+            yield _line(row, names)
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].Job.id
+
+
+def stem(text: str) -> str:
+    """A name that stays in its folder and can be a file on every system; may be empty."""
+    name = _UNSAFE.sub("_", text).strip(" .")
+    name = name.encode()[:LONGEST].decode(errors="ignore")
+    return f"_{name}" if _DEVICES.fullmatch(name.partition(".")[0]) else name
+
+
+class _Names:
+    """File names that are unlike each other, also where upper case is lower case."""
+
+    def __init__(self) -> None:
+        self._taken: set[int] = set()
+
+    def new(self, text: str, suffix: str, otherwise: str) -> str:
+        """`text.suffix`, or with a piece of `otherwise` where that is taken or nothing."""
+        first = stem(text)
+        for name in (first, f"{first}-{otherwise[-8:]}", otherwise):
+            # A digest of a name: 50,000 of them take 2 MB.
+            if (
+                name
+                and not name.startswith("-")
+                and (place := hash(name.lower())) not in self._taken
+            ):
+                self._taken.add(place)
+                return f"{name}.{suffix}"
+        return f"{otherwise}.{suffix}"
+
+
+def _line(row: Row[Any], names: _Names) -> Line:
+    job: Job = row.Job
+    there = job.status is JobStatus.SUCCEEDED
+    suffix = "jpg" if row.media_type == "image/jpeg" else str(row.media_type).rpartition("/")[2]
+    return Line(
+        custom_id=job.custom_id,
+        job_id=job.id,
+        status=job.status,
+        file=names.new(job.custom_id or "", suffix, str(job.id)) if there else None,
+        sha256=job.output_digest if there else None,
+        media_type=row.media_type if there else None,
+        bytes=row.bytes if there else None,
+        width=row.width if there else None,
+        height=row.height if there else None,
+        style=_style(row, job),
+        source=job.source,
+        content_sha256=job.content_digest,
+        cost_micros=job.cost_micros,
+        attempts=job.attempt,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        error_code=job.error_code,
+        error_detail=job.error_detail,
+    )
+
+
+def _style(row: Row[Any], job: Job) -> str:
+    shares = Parameters.model_validate(job.parameters).mix
+    if shares:
+        return mix.text({plain(name): share for name, share in shares.items()})
+    return f"{plain(row.slug)}@{row.style_version}"

@@ -1,0 +1,53 @@
+"""The manifest of a campaign: which picture became which, in CSV or JSON lines."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from io import StringIO
+from typing import Any
+
+from app.handover.lines import Line
+
+
+class ManifestFormat(StrEnum):
+    """How a manifest is written."""
+
+    CSV = "csv"  #: RFC 4180 in UTF-8, with a header
+    JSONL = "jsonl"  #: one object a line
+
+    @property
+    def media_type(self) -> str:
+        return "text/csv; charset=utf-8" if self is ManifestFormat.CSV else "application/x-ndjson"
+
+
+def written(lines: Iterable[Line], kind: ManifestFormat) -> Iterator[bytes]:
+    """The manifest, a line at a time."""
+    if kind is ManifestFormat.CSV:
+        yield _row(Line._fields)
+    for line in lines:
+        yield _row(map(_cell, line)) if kind is ManifestFormat.CSV else _object(line)
+
+
+def _row(cells: Iterable[Any]) -> bytes:
+    text = StringIO(newline="")
+    csv.writer(text).writerow(cells)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    """As text; what a spreadsheet would take for a formula gets an apostrophe in front."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return value
+
+
+def _object(line: Line) -> bytes:
+    values = {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in line._asdict().items()
+    }
+    return json.dumps(values, ensure_ascii=False, default=str).encode() + b"\n"
