@@ -18,7 +18,11 @@ LOOK_AGAIN: Final = 2.0  #: seconds after which a waiting request looks itself: 
 
 
 class Bell:
-    """Rings for jobs that ended. A lost ring costs a waiting request `LOOK_AGAIN` seconds."""
+    """
+    Rings for jobs that ended, and for their campaigns.
+
+    A lost ring costs who waits `LOOK_AGAIN` seconds.
+    """
 
     def __init__(self, broker_url: str) -> None:
         self._redis = Redis.from_url(broker_url, socket_timeout=2, socket_connect_timeout=2)
@@ -51,9 +55,9 @@ class Listener:
         await self._redis.aclose()
 
     @contextmanager
-    def hearing(self, job_id: UUID) -> Iterator[asyncio.Event]:
-        """An event that is set when the bell rings for this job; look at the job after entering."""
-        event, key = asyncio.Event(), str(job_id)
+    def hearing(self, about: UUID) -> Iterator[asyncio.Event]:
+        """An event that is set when the bell rings for this one; look at it after entering."""
+        event, key = asyncio.Event(), str(about)
         self._waiting[key].add(event)
         try:
             yield event

@@ -5,6 +5,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
   x ClientError                the caller can fix it
     + BadRequest               400 bad-request
       - IdempotencyKeyInvalid  400 idempotency-key-invalid
+      - LastEventIdInvalid     400 last-event-id-invalid
     + Unauthorized             401 unauthorized
     + NotFound                 404 not-found
     + MethodNotAllowed         405 method-not-allowed
@@ -75,6 +76,13 @@ class IdempotencyKeyInvalid(BadRequest):
 
     code = "idempotency-key-invalid"
     title = "The Idempotency-Key cannot be used"
+
+
+class LastEventIdInvalid(BadRequest):
+    """A `Last-Event-ID` that is no number, or that no event of this stream has had yet."""
+
+    code = "last-event-id-invalid"
+    title = "The stream has no such event"
 
 
 class Unauthorized(ClientError):

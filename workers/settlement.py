@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from time import monotonic, perf_counter
+from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -66,10 +67,16 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
             if work.also is not None and work.held.id in ended:
                 work.also(session)
         failed = {work.held.id for work, error in broken if _break_off(place, session, work, error)}
-    place.announce([work.held.id for work in group if work.held.id in ended | failed])
+    place.announce(_changed(group, ended | failed))
     if events.written(session):
         place.tickets.deliver()
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
+
+
+def _changed(group: Sequence[Work], over: Set[UUID]) -> list[UUID]:
+    """The jobs that ended, and their campaigns, each once."""
+    rows = [work.row for work in group if work.held.id in over]
+    return [row.id for row in rows] + list({row.campaign_id for row in rows if row.campaign_id})
 
 
 def _break_off(place: Workplace, session: Session, work: Work, error: ImpastoError) -> bool:

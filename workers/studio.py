@@ -43,7 +43,7 @@ class Workplace:
     sessions: Sessions
     storage: Storage
     tickets: Tickets
-    announce: Callable[[Sequence[UUID]], None]  #: tells waiting requests that these jobs ended
+    announce: Callable[[Sequence[UUID]], None]  #: tells who waits that these changed
     decode: Callable[[bytes, int | None], Decoded]
     encode: Callable[[Any, Any, Output], bytes]
     stylebook: Stylebook

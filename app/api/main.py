@@ -20,6 +20,7 @@ from app.api import (
     jobs,
     kinds,
     problems,
+    streams,
     styles,
     uploads,
     webhooks,
@@ -54,7 +55,18 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         responses={"default": _default()},
     )
     problems.add_problems(api)
-    for part in (uploads, jobs, campaigns, handover, styles, webhooks, assets, kinds, health):
+    for part in (
+        uploads,
+        jobs,
+        campaigns,
+        handover,
+        streams,
+        styles,
+        webhooks,
+        assets,
+        kinds,
+        health,
+    ):
         api.include_router(part.router)
     api.include_router(uploads.signed)
     api.get("/", include_in_schema=False)(welcome)

@@ -93,7 +93,8 @@ def work(api: Api, *, amount: int = 1, lane: Lane = Lane.INTERACTIVE) -> list[UU
                 for row in claimed
             ],
         )
-    Bell(api.redis_url).ring([row.id for row in claimed])
+    whose = {row.campaign_id for row in claimed if row.campaign_id}
+    Bell(api.redis_url).ring([*(row.id for row in claimed), *whose])
     return [row.id for row in claimed]
 
 

@@ -1,0 +1,81 @@
+"""What somebody who watches has not seen yet; while nothing changes, one look at an index."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.db import campaigns
+from app.db.models import Campaign, Job, JobHistory
+from app.errors import NotFound
+
+COUNTED = ("succeeded", "failed", "canceled")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened; `place` is where the next one goes on behind."""
+
+    place: int
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything behind some place."""
+
+    place: int  #: of the last event there is
+    over: bool  #: nothing comes behind it
+    events: list[Event] = field(default_factory=list)
+
+
+def job(session: Session, tenant_id: UUID, job_id: UUID, after: int) -> Seen:
+    """A job's changes of status from the `after`-th on. Raises `NotFound`."""
+    rows = session.execute(
+        select(JobHistory.status, JobHistory.attempt, JobHistory.at)
+        .join(Job, Job.id == JobHistory.job_id)
+        .where(JobHistory.job_id == job_id, Job.tenant_id == tenant_id)
+        .order_by(JobHistory.id)
+    ).all()
+    if not rows:
+        raise NotFound(f"There is no job {job_id}.")
+    events = [
+        Event(
+            place,
+            f"job.{row.status}",
+            {
+                "job_id": str(job_id),
+                "status": row.status.value,
+                "attempt": row.attempt,
+                "at": row.at.isoformat(),
+                "sequence": place,
+            },
+        )
+        for place, row in enumerate(rows, start=1)
+    ]
+    return Seen(len(rows), rows[-1].status.final, events[after:])
+
+
+def campaign(session: Session, tenant_id: UUID, campaign_id: UUID, after: int) -> Seen:
+    """A campaign as it is, if it changed since version `after`. Raises `NotFound`."""
+    its = campaigns.get(session, tenant_id, campaign_id)
+    over = its.finished_at is not None
+    if its.version == after:
+        return Seen(its.version, over)
+    name = "campaign.completed" if over else "campaign.progress"
+    return Seen(its.version, over, [Event(its.version, name, _counts(its))])
+
+
+def _counts(its: Campaign) -> dict[str, Any]:
+    counts = {name: getattr(its, name) for name in COUNTED}
+    return {
+        "campaign_id": str(its.id),
+        "status": "running" if its.finished_at is None else "finished",
+        "total": its.total,
+        **counts,
+        "left": its.total - sum(counts.values()),
+        "cost_micros": its.cost_micros,
+    }
