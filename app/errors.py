@@ -25,6 +25,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - SourceUnreachable      422 source-unreachable
       - NotOffered             422 not-offered
       - NoStylePicture         422 no-style-picture
+      - InvalidTags            422 invalid-tags
       - IdempotencyKeyReused   422 idempotency-key-reused
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
@@ -231,6 +232,13 @@ class IdempotencyKeyReused(Unprocessable):
 
     code = "idempotency-key-reused"
     title = "The Idempotency-Key belongs to another request"
+
+
+class InvalidTags(Unprocessable):
+    """Tags outside of what the tenant has agreed on; `errors` points at each."""
+
+    code = "invalid-tags"
+    title = "Some tags are not among those agreed on"
 
 
 class JobFailure(ImpastoError):

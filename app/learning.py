@@ -3,12 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from app.db import ledger, styles
+from app.db import styles
 from app.db.intake import NewJob
 from app.domain.events import JOB_DEFAULT
 from app.domain.ids import new_id
 from app.domain.job import Lane
 from app.domain.parameters import Parameters
+from app.domain.prices import Usage, rounded
 from app.domain.requests import Input
 from app.domain.style import SMALLEST, StyleRequest
 from app.errors import InvalidImage
@@ -45,7 +46,9 @@ def accept_style(desk: Desk, tenant_id: UUID, request: StyleRequest) -> UUID:
             parameters=Parameters().model_dump(mode="json"),
             content_digest=picture.digest,
             pixels=picture.width * picture.height,
-            reserve_micros=ledger.cost(desk.settings.rate_card, request.minutes * 60_000),
+            reserve_micros=rounded(
+                desk.settings.rate_card, Usage(device_ms=request.minutes * 60_000)
+            ),
         )
         queue(desk, session, tenant_id, [job], hook)
     desk.tickets.work(Lane.LEARN)

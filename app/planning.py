@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from app.db import ledger
 from app.db.intake import NewJob
 from app.db.models import StyleVersion
 from app.db.styles import Look, pin
 from app.domain.job import Lane
+from app.domain.pace import CostModel
 from app.domain.parameters import Mask, Parameters, Quality, render_key
+from app.domain.prices import rounded
 from app.errors import ImageTooLarge, InvalidImage
 from app.settings import LimitSettings, Settings
 from app.sources import Source
@@ -50,9 +51,16 @@ def plan(
     version: StyleVersion,
     parameters: Parameters,
     source: Source,
+    model: CostModel | None = None,
     **about: Any,
 ) -> NewJob:
-    """The row of a job; in the fetch lane as long as its picture is not here. Raises as above."""
+    """
+    The row of a job; in the fetch lane as long as its picture is not here. Raises as above.
+
+    What it reserves is what `model` foresees; without one, what the rate card guesses.
+    """
+    model = model or CostModel(settings.rate_card, {}, settings.limits.whole_pixels)
+    its_lane = lane_of(lane, parameters)
     asset, pixels = source.asset, 0
     facts: dict[str, Any] = {}
     if asset is not None:
@@ -65,12 +73,12 @@ def plan(
         )
         facts = {"content_digest": asset.digest, "render_key": key}
     return NewJob(
-        lane=Lane.FETCH if asset is None else lane_of(lane, parameters),
+        lane=Lane.FETCH if asset is None else its_lane,
         source=source.name,
         style_version_id=version.id,
         parameters=parameters.model_dump(mode="json"),
         pixels=pixels,
-        reserve_micros=ledger.estimate(settings.rate_card, pixels, parameters.quality),
+        reserve_micros=rounded(settings.rate_card, model.usage(its_lane, pixels)),
         **facts,
         **about,
     )

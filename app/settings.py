@@ -146,14 +146,28 @@ class WebhookSettings(BaseModel):
 
 
 class RateCard(BaseModel):
-    """What work costs, in millionths of a currency unit; stored by name with every entry."""
+    """
+    What work costs, in millionths of a currency unit; stored by name with every entry.
 
-    name: str = "2026-11"
-    currency: str = "USD"
+    Once a database has seen a card, its prices stay: other prices need another name.
+    """
+
+    name: str = Field("2026-12", min_length=1, max_length=64)
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
     per_job: NonNegativeInt = 20
     per_device_second: NonNegativeInt = 1_200
+    per_cpu_second: NonNegativeInt = 12  # of decoding, encoding and what is between
+    per_gb_month: NonNegativeInt = 23_000  # of output, 10**9 bytes
+    storage_months: PositiveFloat = 1.0  # charged at once, so that a bill never changes later
+    per_signature: NonNegativeInt = 3
     estimate_ms_per_megapixel: PositiveFloat = 1_200.0  # until the lane has been measured
     estimate_print_ms_per_megapixel: PositiveFloat = 600_000.0
+
+    @property
+    def prices(self) -> dict[str, Any]:
+        """What must not change under its name; guesses may."""
+        guesses = {"name", "estimate_ms_per_megapixel", "estimate_print_ms_per_megapixel"}
+        return self.model_dump(exclude=guesses)
 
 
 class Settings(BaseSettings):

@@ -1,8 +1,8 @@
 """Accepting work: the only place where a picture becomes an asset and a job."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -10,13 +10,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import check_url
-from app.db import Sessions, intake, jobs, style_pictures, styles
+from app.db import Sessions, intake, jobs, style_pictures, styles, tags
 from app.db.intake import NewJob
 from app.db.models import Campaign
 from app.db.styles import Look
 from app.domain.events import CAMPAIGN_DEFAULT, JOB_DEFAULT, EventType
 from app.domain.ids import new_id, new_ids
 from app.domain.job import Lane
+from app.domain.pace import CostModel
 from app.domain.parameters import Mask, Quality
 from app.domain.requests import (
     CampaignRequest,
@@ -25,7 +26,9 @@ from app.domain.requests import (
     MaskRequest,
     WebhookRequest,
 )
+from app.domain.tags import TagRules
 from app.errors import ClientError, InvalidRequest, NotOffered, SourceForbidden
+from app.outlook import Outlook
 from app.planning import pinned, plan
 from app.queue import Tickets
 from app.settings import Settings
@@ -44,6 +47,8 @@ class Desk:
     storage: Storage
     tickets: Tickets
     stylizer: str  #: digest of the network this fleet runs
+    outlook: Outlook = field(default_factory=Outlook)
+    principal: str | None = None  #: prefix of the key of whoever stands before it
 
     def sources(
         self,
@@ -110,7 +115,7 @@ def accept_picture(
         job = _interactive(desk, session, tenant_id, options, source, pinned)
         desk.storage.put(*(one.blob for one in brought))
         intake.add_assets(session, [one.asset for one in brought])
-        queue(desk, session, tenant_id, [job], hook)
+        queue(desk, session, tenant_id, [job], hook, tags=options.tags)
     desk.tickets.work(job.lane)
     return job.id
 
@@ -126,7 +131,7 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
         sources = desk.sources(session, tenant_id, [given], [options.mask])
         mask = sources.mask(options.mask)
         job = _interactive(desk, session, tenant_id, options, sources.find(given), mask)
-        queue(desk, session, tenant_id, [job], hook)
+        queue(desk, session, tenant_id, [job], hook, tags=options.tags)
     desk.tickets.work(job.lane)
     return job.id
 
@@ -146,19 +151,32 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
         looks = desk.looks(session, tenant_id, wishes, request.quality)
         sources = desk.sources(session, tenant_id, inputs, masks)
         look, mask = looks[request.style], sources.mask(request.mask)
+        rules = tags.rules(session, tenant_id)
+        rules.check(request.tags)
+        model = desk.outlook.model(session, desk.settings)
         campaign = Campaign(
             tenant_id=tenant_id,
             name=request.name,
             style_version_id=look.version.id,
             parameters=pinned(request.parameters, look, mask).model_dump(mode="json"),
             metadata_=request.metadata,
+            tags=request.tags,
+            principal=desk.principal,
             webhook=hook,
             total=len(request.items),
         )
         session.add(campaign)
         session.flush()
-        planned, refused = _plan_items(desk, request, looks, sources, mask)
-        queue(desk, session, tenant_id, planned, hook, campaign_id=campaign.id)
+        planned, refused = _plan_items(desk, request, looks, sources, mask, rules, model)
+        queue(
+            desk,
+            session,
+            tenant_id,
+            planned,
+            hook,
+            campaign_id=campaign.id,
+            tags=request.tags,
+        )
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
     for lane in {job.lane for job in planned}:
@@ -175,9 +193,11 @@ def _interactive(
     mask: Mask | None,
 ) -> NewJob:
     look = desk.looks(session, tenant_id, [options.style], options.quality)[options.style]
+    tags.rules(session, tenant_id).check(options.tags)
     parameters = pinned(options.parameters, look, mask)
+    model = desk.outlook.model(session, desk.settings)
     about: dict[str, Any] = {"id": new_id(), "metadata": options.metadata}
-    return plan(desk.settings, Lane.INTERACTIVE, look.version, parameters, source, **about)
+    return plan(desk.settings, Lane.INTERACTIVE, look.version, parameters, source, model, **about)
 
 
 def _plan_items(
@@ -186,6 +206,8 @@ def _plan_items(
     looks: dict[str, Look],
     sources: Sources,
     mask: Mask | None,
+    rules: TagRules,
+    model: CostModel,
 ) -> tuple[list[NewJob], dict[tuple[str, str], list[UUID]]]:
     """A job for every item, and the ids of those that cannot be done, by code and reason."""
     planned: list[NewJob] = []
@@ -201,11 +223,16 @@ def _plan_items(
         try:
             its = pinned(parameters, look, sources.mask(item.mask) or mask)
             source = sources.find(item.input)
-            job = plan(desk.settings, Lane.CAMPAIGN, look.version, its, source, **about)
+            if item.tags:
+                about["tags"] = request.tags | item.tags
+                rules.check(about["tags"])
+            job = plan(desk.settings, Lane.CAMPAIGN, look.version, its, source, model, **about)
         except ClientError as error:
             refused[error.code, str(error)].append(job_id)
-            nothing = Source(name_of(item.input))
-            job = plan(desk.settings, Lane.CAMPAIGN, look.version, parameters, nothing, **about)
+            nothing, about["tags"] = Source(name_of(item.input)), None
+            job = plan(
+                desk.settings, Lane.CAMPAIGN, look.version, parameters, nothing, model, **about
+            )
         planned.append(job)
     return planned, refused
 
@@ -217,6 +244,7 @@ def queue(
     planned: Sequence[NewJob],
     hook: dict[str, Any] | None,
     campaign_id: UUID | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
     intake.add_jobs(
         session,
@@ -225,6 +253,8 @@ def queue(
         campaign_id=campaign_id,
         webhook=hook,
         rate_card=desk.settings.rate_card.name,
+        tags=tags,
+        principal=desk.principal,
     )
 
 

@@ -25,7 +25,7 @@ def worker_name(kind: str) -> str:
 class Leases:
     """
     One thread renews every lease of the process in one statement, and ends the process when it
-    is no longer `alive`.
+    is no longer `alive`. It also calls `beat`, for who has something to report.
 
     A job that is missing from the answer was rescued or canceled: `lost` says so, and its
     holder may stop. It may also go on, for the fence refuses its answer.
@@ -38,9 +38,11 @@ class Leases:
         seconds: float,
         every: float,
         alive: Callable[[], bool] = lambda: True,
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self._sessions, self._seconds, self._every = sessions, seconds, every
         self._alive = alive
+        self._beat = beat
         self._stages: dict[Held, str] = {}
         self._lost: set[Held] = set()
         self._lock = Lock()
@@ -115,3 +117,7 @@ class Leases:
                 self.renew()
             except SQLAlchemyError as error:  # the next renewal may come in time; if not, the
                 log.warning("leases not renewed: %s", error)  # sweep takes the jobs back
+            try:
+                self._beat()
+            except SQLAlchemyError as error:
+                log.warning("nothing was reported: %s", error)

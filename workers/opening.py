@@ -1,17 +1,20 @@
 """What workers that make pictures open at their start and close at their end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
+
+from sqlalchemy.exc import OperationalError
 
 from app.bell import Bell
 from app.catalog import Catalog
-from app.db import Sessions, open_database
-from app.errors import Misconfigured
+from app.db import Sessions, open_database, paces, rate_cards
+from app.errors import Misconfigured, ServiceUnavailable
 from app.queue import Tickets
-from app.settings import Settings, WorkerSettings
+from app.settings import RateCard, Settings, WorkerSettings
 from app.storage import open_storage
 from workers.batcher import Batcher
 from workers.codec.encode import encode
@@ -22,10 +25,13 @@ from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.gate import Gate
 from workers.leases import Leases, worker_name
+from workers.meter import Meter
 from workers.optimizer import Optimizer
 from workers.pace import Pace
 from workers.studio import Studio
 from workers.stylebook import Stylebook
+
+PATIENCE = 60.0  #: seconds that a worker waits for its database at the start
 
 
 @contextmanager
@@ -35,11 +41,13 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
     engine.warm_up()
     worker = settings.worker
     sessions = open_database(settings.database_url.get_secret_value(), pool=worker.tickets + 2)
+    _agree(sessions, settings.rate_card)
     decoders = DecodePool(worker.decoders, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
     batcher = _batcher(settings, engine)
-    leases = _leases(worker, sessions, batcher)
-    name = worker_name(engine.device)
+    name, meter = worker_name(engine.device), Meter()
+    told = (sessions, name, engine.device, engine.name)
+    leases = _leases(worker, sessions, batcher, partial(meter.beat, *told))
     with decoders, batcher, leases:
         try:
             yield Studio(
@@ -61,9 +69,11 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 pace=Pace(),
                 worker_settings=worker,
                 rate_card=settings.rate_card,
+                meter=meter,
             )
         finally:
             leases.hand_back(by=name)
+            meter.close(*told)
     engine.close()
 
 
@@ -77,11 +87,19 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
     sessions = open_database(settings.database_url.get_secret_value(), pool=4)
     decoders = DecodePool(1, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
-    leases = Leases(sessions, seconds=worker.lease_seconds, every=worker.heartbeat_seconds)
+    _agree(sessions, settings.rate_card)
+    name, meter = worker_name(paces.OPTIMIZER), Meter()
+    told = (sessions, name, "cpu", paces.OPTIMIZER)
+    leases = Leases(
+        sessions,
+        seconds=worker.lease_seconds,
+        every=worker.heartbeat_seconds,
+        beat=partial(meter.beat, *told),
+    )
     with decoders, leases:
         yield Optimizer(
-            worker=worker_name("optimizer"),
-            engine="optimizer",
+            worker=name,
+            engine=paces.OPTIMIZER,
             device="cpu",
             stylizer=stylizer,
             sessions=sessions,
@@ -96,7 +114,25 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
             rate_card=settings.rate_card,
             settings=settings,
             closing=Event(),
+            meter=meter,
         )
+        meter.close(*told)
+
+
+def _agree(sessions: Sessions, card: RateCard) -> None:
+    """
+    No picture is charged at prices that its card's name does not stand for.
+
+    Waits a while for a database that is away. Raises `Misconfigured`, or `ServiceUnavailable`.
+    """
+    deadline = monotonic() + PATIENCE
+    while True:
+        try:
+            return rate_cards.agree(sessions, card)
+        except OperationalError as error:
+            if monotonic() > deadline:
+                raise ServiceUnavailable("The database is away, and with it the prices.") from error
+            sleep(1.0)
 
 
 def _check_programs(settings: Settings) -> str:
@@ -122,10 +158,13 @@ def _batcher(settings: Settings, engine: Engine) -> Batcher:
     )
 
 
-def _leases(worker: WorkerSettings, sessions: Sessions, batcher: Batcher) -> Leases:
+def _leases(
+    worker: WorkerSettings, sessions: Sessions, batcher: Batcher, beat: Callable[[], None]
+) -> Leases:
     return Leases(
         sessions,
         seconds=worker.lease_seconds,
         every=worker.heartbeat_seconds,
         alive=lambda: not batcher.stalled(monotonic()),
+        beat=beat,
     )

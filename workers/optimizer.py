@@ -20,7 +20,7 @@ from workers.settlement import settle
 from workers.studio import Work, Workplace, attempt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Optimizer(Workplace):
     """An optimizer worker's: what it draws with runs beside it, and PyTorch only there."""
 
@@ -68,7 +68,11 @@ def optimize(optimizer: Optimizer, crafts: Mapping[Lane, Craft], lane: Lane) -> 
     work = _claim(optimizer, lane)
     if work is None:
         return {}
-    with optimizer.leases.hold([work.held]), TemporaryDirectory(prefix="impasto-") as folder:
+    with (
+        optimizer.leases.hold([work.held]),
+        optimizer.meter.busy(),
+        TemporaryDirectory(prefix="impasto-") as folder,
+    ):
         attempt(optimizer, work, partial(crafts[lane], optimizer, work, Path(folder)))
         ended = _hand_back(optimizer, work) if optimizer.closing.is_set() else None
         ended = ended or settle(optimizer, [work])

@@ -86,7 +86,7 @@ def _claim(studio: Studio, lane: Lane, limit: int | None, crashes: int, largest:
 def _work(studio: Studio, group: list[Work]) -> dict[str, int]:
     if not group:
         return {}
-    with studio.leases.hold([work.held for work in group]):
+    with studio.leases.hold([work.held for work in group]), studio.meter.busy():
         for work in group:
             attempt(studio, work, partial(_prepare, studio, work))
         for work in group:

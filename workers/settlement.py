@@ -9,12 +9,12 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.db import costs, events, intake, jobs, ledger
+from app.db import costs, events, intake, jobs
 from app.db.costs import NewInference
 from app.db.jobs import Success
+from app.db.ledger import Bill
 from app.domain.job import JobStatus
 from app.errors import ImpastoError
-from app.settings import RateCard
 from workers.studio import Picture, Work, Workplace
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
     broken = [(work, work.error) for work in group if work.error]
     with place.sessions.begin() as session:
         intake.add_assets(session, [picture.asset for _, picture in done])
-        successes = [_success(work, picture, place.rate_card) for work, picture in done]
+        successes = [_success(place, *pair) for pair in done]
         ended = jobs.succeed(session, successes, by=place.worker)
         measured = [_inference(place, *pair) for pair in done if pair[0].held.id in ended]
         costs.add(session, measured)
@@ -67,6 +67,11 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
             if work.also is not None and work.held.id in ended:
                 work.also(session)
         failed = {work.held.id for work, error in broken if _break_off(place, session, work, error)}
+    for work, picture in done:
+        if work.held.id in ended:
+            tiled = work.commission is not None
+            pixels = picture.asset.width * picture.asset.height
+            place.meter.drawn(work.row.lane, pixels, work.usage, tiled=tiled)
     place.announce(_changed(group, ended | failed))
     if events.written(session):
         place.tickets.deliver()
@@ -86,13 +91,14 @@ def _break_off(place: Workplace, session: Session, work: Work, error: ImpastoErr
     return to is JobStatus.FAILED
 
 
-def _success(work: Work, picture: Picture, card: RateCard) -> Success:
+def _success(place: Workplace, work: Work, picture: Picture) -> Success:
     timings = {stage: round(1000 * seconds, 3) for stage, seconds in work.timings.items()}
     return Success(
         held=work.held,
         output_digest=picture.asset.digest,
-        cost_micros=ledger.cost(card, picture.cost.own_ms),
+        cost_micros=place.till.price(place.rate_card, work.row.tenant_id, work.usage),
         timings=json.dumps(timings),
+        bill=Bill(work.usage, place.rate_card.name),
     )
 
 

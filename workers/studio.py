@@ -15,24 +15,28 @@ from app.db import Sessions
 from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.domain.parameters import Output, Parameters
+from app.domain.prices import Usage
 from app.errors import ImpastoError
 from app.queue import Tickets
 from app.settings import RateCard, WorkerSettings
 from app.storage import Blob, Storage, asset_key
 from workers.asks import Cost, Item, Stylized
+from workers.codec import cpu
 from workers.codec.child import Decoded
 from workers.codec.strips import Sheet
 from workers.easel import Brush, Easel
 from workers.finish import Pixels, finish
 from workers.gate import Gate
 from workers.leases import Leases
+from workers.meter import Meter
 from workers.pace import Pace
 from workers.stylebook import Stylebook
+from workers.till import Till
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Workplace:
     """What every worker owns that makes pictures; made once at its start, passed to tickets."""
 
@@ -50,9 +54,11 @@ class Workplace:
     leases: Leases
     worker_settings: WorkerSettings
     rate_card: RateCard
+    meter: Meter = field(default_factory=Meter)
+    till: Till = field(default_factory=Till)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Studio(Workplace):
     """A stylizing worker's: it draws with an engine."""
 
@@ -69,6 +75,7 @@ class Picture:
     asset: NewAsset
     content: bytes
     cost: Cost
+    signatures: int = 0  #: made on the way; each is charged
 
     @property
     def blob(self) -> Blob:
@@ -84,6 +91,7 @@ class Work:
     row: Row[Any]
     held: Held
     timings: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: float = 0.0  #: of this worker's threads and decoders, not of its engine
     alpha: Any = None
     content: Any = None  #: the photograph's pixels, where the finish needs them
     keep: Any = None  #: what its mask keeps of it
@@ -92,6 +100,18 @@ class Work:
     picture: Picture | None = None
     error: ImpastoError | None = None
     also: Callable[[Session], None] | None = None  #: written in the transaction of its success
+
+    @property
+    def usage(self) -> Usage:
+        """What its picture is charged for."""
+        if self.picture is None:
+            return Usage()
+        return Usage(
+            device_ms=self.picture.cost.own_ms,
+            cpu_ms=1000 * self.cpu_seconds,
+            stored_bytes=self.picture.asset.bytes,
+            signatures=self.picture.signatures,
+        )
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -108,9 +128,11 @@ def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:
     if work.error is not None or place.leases.lost(work.held):
         return
     try:
-        step()
+        with cpu.measured() as spent:
+            step()
     except ImpastoError as error:
         work.error = error
     except Exception as error:
         log.exception("job %s broke", work.held.id)
         work.error = ImpastoError(f"{type(error).__name__} in the worker")
+    work.cpu_seconds += spent.seconds

@@ -11,18 +11,21 @@ from typing import Final
 import anyio.to_thread
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.exc import OperationalError
 
 from app.api.deps import State
 from app.api.keyring import Keyring
 from app.api.main import Lifespan, create_app
 from app.bell import Listener
 from app.catalog import Catalog
-from app.db import open_database
+from app.db import open_database, rate_cards
 from app.errors import Misconfigured
 from app.queue import CeleryTickets, open_queue
 from app.settings import Settings, settings
 from app.storage import open_storage
 from app.submission import Desk
+
+log = logging.getLogger(__name__)
 
 #: Requests in the works at once. They wait for Postgres and disks more than they compute, and
 #: each may hold a connection, so there are as many of those.
@@ -35,9 +38,14 @@ def open_desk(config: Settings) -> Desk:
     """What the environment says. Raises `Misconfigured` before anything listens."""
     if not config.secret_key.get_secret_value():
         raise Misconfigured("IMPASTO_SECRET_KEY is empty: set it to a long random text.")
+    sessions = open_database(config.database_url.get_secret_value(), pool=THREADS)
+    try:
+        rate_cards.agree(sessions, config.rate_card)
+    except OperationalError as error:  # workers charge, and look again
+        log.warning("the database is away, the rate card was not compared: %s", error)
     return Desk(
         settings=config,
-        sessions=open_database(config.database_url.get_secret_value(), pool=THREADS),
+        sessions=sessions,
         storage=open_storage(config.storage),
         tickets=CeleryTickets(open_queue(config)),
         stylizer=Catalog(config.catalog).stylizer(config.engine.stylizer).digest,

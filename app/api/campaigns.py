@@ -21,8 +21,10 @@ from app.api.problems import documented
 from app.api.replies import UNCACHED, not_modified, reply, unchanged
 from app.api.shown import campaign_shown, job_shown
 from app.db import campaigns, events, jobs, reading
+from app.db.models import Campaign
 from app.db.reading import Progress
-from app.domain.job import JobStatus
+from app.domain.job import JobStatus, Lane
+from app.domain.parameters import Parameters
 from app.domain.requests import CampaignRequest
 from app.errors import (
     BadRequest,
@@ -31,6 +33,7 @@ from app.errors import (
     ImageTooLarge,
     InvalidImage,
     InvalidRequest,
+    InvalidTags,
     NoStylePicture,
     NotFound,
     NotOffered,
@@ -38,6 +41,8 @@ from app.errors import (
     UnknownStyle,
     UnknownUpload,
 )
+from app.outlook import NOTHING, Forecast, Waiting
+from app.planning import lane_of
 from app.submission import Desk, accept_campaign
 
 POLL_AFTER: Final = "2"  #: seconds
@@ -53,6 +58,7 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
     responses=documented(
         *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
         *(UnknownStyle, UnknownUpload, ServiceUnavailable, NotOffered, NoStylePicture),
+        InvalidTags,
     ),
 )
 def create_campaign(
@@ -174,4 +180,29 @@ def _with_progress(desk: Desk, session: Session, rows: Any) -> list[schemas.Camp
     ids = [row.Campaign.id for row in rows if row.Campaign.finished_at is None]
     progress = reading.progress(session, ids) if ids else {}
     over = Progress(running=0, pixels=0, worked=0, seconds=None)
-    return [campaign_shown(desk.settings, row, progress.get(row.Campaign.id, over)) for row in rows]
+    model = desk.outlook.model(session, desk.settings)
+    shown = []
+    for row in rows:
+        its = progress.get(row.Campaign.id, over)
+        forecast = _forecast(desk, session, row.Campaign, its)
+        shown.append(campaign_shown(desk.settings, row, its, forecast, model))
+    return shown
+
+
+def _forecast(desk: Desk, session: Session, campaign: Campaign, its: Progress) -> Forecast:
+    """When what is left of it will be done."""
+    left = campaign.total - campaign.succeeded - campaign.failed - campaign.canceled
+    if not left:
+        return NOTHING
+    queued = max(0, left - its.running)
+    return desk.outlook.of_many(
+        session,
+        desk.settings,
+        Waiting(
+            tenant_id=campaign.tenant_id,
+            lane=lane_of(Lane.CAMPAIGN, Parameters.model_validate(campaign.parameters)),
+            first=campaign.id,  # made before its jobs' ids, and those grow with time
+            jobs=queued,
+            pixels=queued * its.pixels / campaign.total,
+        ),
+    )

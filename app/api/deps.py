@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from pydantic_core import from_json
 from starlette.responses import Response
 
 from app.api.idempotency import HEADER, Once, once
-from app.api.keyring import Keyring
+from app.api.keyring import Keyring, principal
 from app.api.problems import documented
 from app.bell import Listener
 from app.errors import Unauthorized
@@ -29,6 +30,7 @@ class State(TypedDict):
     keyring: Keyring
     request_id: NotRequired[str]
     tenant_id: NotRequired[UUID]
+    principal: NotRequired[str]
     once: NotRequired[Once]
 
 
@@ -41,6 +43,7 @@ class KeyedRoute(APIRoute):
         async def keyed(request: Request) -> Response:
             state = _state(request)
             state["tenant_id"] = await state["keyring"].tenant(request.headers)
+            state["principal"] = principal(request.headers)
             if "POST" in (self.methods or ()) and HEADER in request.headers:
                 return await once(request, state["tenant_id"], strict)
             return await strict(request)
@@ -68,7 +71,9 @@ def preferred_wait(prefer: str) -> float | None:
 
 # Getters are `async`: a plain `def` would cost each of them a trip through the thread pool.
 async def _desk(request: Request) -> Desk:
-    return _state(request)["desk"]
+    state = _state(request)
+    whose = getattr(request.state, "principal", None)  # of keyed routes; links have none
+    return state["desk"] if whose is None else replace(state["desk"], principal=whose)
 
 
 async def _listener(request: Request) -> Listener:

@@ -28,6 +28,9 @@ JOB: Final[dict[str, Any]] = {
     "custom_id": None,
     "campaign_id": None,
     "metadata": {"sku": "4711"},
+    "tags": {"cost_center": "4200"},
+    "queue_position": None,
+    "eta_seconds": None,
     "created_at": MOMENT,
     "started_at": MOMENT,
     "finished_at": MOMENT,
@@ -41,7 +44,18 @@ JOB: Final[dict[str, Any]] = {
         "width": 512,
         "height": 384,
     },
-    "cost": {"micros": 274, "currency": "USD", "rate_card": "2026-11"},
+    "cost": {
+        "micros": 281,
+        "currency": "USD",
+        "rate_card": "2026-12",
+        "parts": {
+            "device": {"quantity": 0.2117, "unit": "seconds", "micros": 254.04},
+            "cpu": {"quantity": 0.0121, "unit": "seconds", "micros": 0.145},
+            "storage": {"quantity": 0.000073112, "unit": "GB-months", "micros": 1.682},
+            "signing": {"quantity": 1, "unit": "signatures", "micros": 3},
+            "fixed": {"quantity": 1, "unit": "jobs", "micros": 20},
+        },
+    },
     "provenance": {
         "content_sha256": DIGEST,
         "output_sha256": DIGEST,
@@ -73,6 +87,8 @@ CAMPAIGN: Final[dict[str, Any]] = {
         "canceled": 0,
     },
     "cost": {"estimated_micros": 274000, "actual_micros": 146316, "currency": "USD"},
+    "tags": {"cost_center": "4200", "brand": "acme"},
+    "queue_position": 1,
     "eta_seconds": 41,
     "created_at": MOMENT,
     "cancel_requested_at": None,
@@ -114,6 +130,7 @@ CAMPAIGN_REQUEST: Final[dict[str, Any]] = {
     "style": "great-wave@3",
     "strength": 1.0,
     "output": {"format": "webp", "quality": 85, "size": 1600},
+    "tags": {"cost_center": "4200", "brand": "acme"},
     "webhook": {"url": "https://shop.example/hooks"},
     "items": [
         {"custom_id": "4711", "input": {"upload_id": ID}},
@@ -145,4 +162,38 @@ STYLE_REQUEST: Final[dict[str, Any]] = {
     },
     "picture": {"upload_id": ID},
     "minutes": 8,
+}
+
+ESTIMATE: Final[dict[str, Any]] = {
+    "object": "estimate",
+    "jobs": 500,
+    "assumed": 500,
+    "megapixels": 1000.0,
+    "price": {
+        "micros": 1_258_400,
+        "currency": "USD",
+        "rate_card": "2026-12",
+        "parts": {
+            "device": {"quantity": 1032.5, "unit": "seconds", "micros": 1_239_000.0},
+            "cpu": {"quantity": 33.333, "unit": "seconds", "micros": 400.0},
+            "storage": {"quantity": 0.3261, "unit": "GB-months", "micros": 7500.0},
+            "signing": {"quantity": 500, "unit": "signatures", "micros": 1500.0},
+            "fixed": {"quantity": 500, "unit": "jobs", "micros": 10_000.0},
+        },
+    },
+    "basis": "measured",
+    "queue_position": 12,
+    "eta_seconds": 1040,
+    "licences": [
+        {"style": "great-wave@3", "licence": "CC0-1.0", "licensor": "The Met, Open Access"}
+    ],
+    "objections": [],
+}
+
+ESTIMATE_REQUESTS: Final[dict[str, Any]] = {
+    "count": {
+        "value": {"style": "great-wave", "output": {"size": 1600}, "count": 500, "megapixels": 2.0}
+    },
+    "campaign": {"value": CAMPAIGN_REQUEST},
+    "job": {"value": {"style": "great-wave", "strength": 0.8, "input": {"upload_id": ID}}},
 }

@@ -38,6 +38,7 @@ from app.errors import (
     ImageTooLarge,
     InvalidImage,
     InvalidRequest,
+    InvalidTags,
     NoStylePicture,
     NotFound,
     NotOffered,
@@ -80,7 +81,7 @@ BODY: Final[dict[str, Any]] = {
         **documented(
             *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
             *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
-            *(NotOffered, NoStylePicture),
+            *(NotOffered, NoStylePicture, InvalidTags),
         ),
     },
 )
@@ -231,7 +232,8 @@ def _shown(
             if unchanged(if_none_match, headers["ETag"]):
                 return not_modified(headers)
         row = reading.job(session, tenant_id, job_id)
-    content = job_shown(desk.settings, row)
+        forecast = desk.outlook.of_job(session, desk.settings, row.Job)
+    content = job_shown(desk.settings, row, forecast)
     headers = _headers(desk, row.Job.version, content.status)
     if pending == 202:
         headers["Location"] = content.urls.get

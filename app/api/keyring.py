@@ -44,6 +44,11 @@ class Keyring:
             return keys.tenant_of(session, key)
 
 
+def principal(headers: Headers) -> str:
+    """By which characters a person knows the key of a request; say so of valid keys only."""
+    return _key_in(headers).removeprefix("imp_")[: keys.PREFIX]
+
+
 def _key_in(headers: Headers) -> str:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")

@@ -14,6 +14,8 @@ import app
 from app.api import (
     assets,
     campaigns,
+    costs,
+    estimates,
     handover,
     health,
     idempotency,
@@ -61,6 +63,8 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         campaigns,
         handover,
         streams,
+        estimates,
+        costs,
         styles,
         webhooks,
         assets,

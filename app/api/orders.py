@@ -61,12 +61,13 @@ FORM: Final[dict[str, Any]] = {
             "description": "What JSON calls `quality: print`; `quality` here is the file's.",
         },
         "metadata": {"type": "string", "description": "A JSON object."},
+        "tags": {"type": "string", "description": "A JSON object of texts."},
         "webhook": {"type": "string", "description": '`{"url": ..., "events": [...]}` as JSON.'},
         "webhook_url": {"type": "string", "format": "uri", "description": "Instead of `webhook`."},
     },
 }
 _OUTPUT: Final = ("format", "quality", "size")
-_JSON: Final = ("metadata", "webhook")
+_JSON: Final = ("metadata", "tags", "webhook")
 
 
 async def read_order(request: Request) -> Order:

@@ -31,7 +31,25 @@ class Pages:
     secret: SecretStr
 
     def cursor(self, last: UUID) -> str:
-        return urlsafe_b64encode(last.bytes + self._tag(last)).decode()
+        return urlsafe_b64encode(last.bytes + self._tag(last.bytes)).decode()
+
+    def key_cursor(self, last: str) -> str:
+        """For listings in the order of something other than ids."""
+        content = last.encode()
+        return urlsafe_b64encode(self._tag(content) + content).decode()
+
+    def last_key(self, cursor: str | None) -> str | None:
+        """The key behind which to go on. Raises as `last`."""
+        if cursor is None:
+            return None
+        try:
+            sealed = urlsafe_b64decode(cursor)
+        except (Base64Error, ValueError):
+            raise BadRequest("That is not a cursor of this listing.") from None
+        tag, content = sealed[:TAG_BYTES], sealed[TAG_BYTES:]
+        if not compare_digest(tag, self._tag(content)):
+            raise BadRequest("That is not a cursor of this listing.")
+        return content.decode()
 
     def last(self, cursor: str | None) -> UUID | None:
         """The row behind which to go on. Raises `BadRequest` for what is not our cursor."""
@@ -42,7 +60,7 @@ class Pages:
             last, tag = UUID(bytes=content[:16]), content[16:]
         except (Base64Error, ValueError):
             raise BadRequest("That is not a cursor of this listing.") from None
-        if not compare_digest(tag, self._tag(last)):
+        if not compare_digest(tag, self._tag(last.bytes)):
             raise BadRequest("That is not a cursor of this listing.")
         return last
 
@@ -52,8 +70,8 @@ class Pages:
             return rows, None
         return rows[:limit], self.cursor(rows[limit - 1][0].id)
 
-    def _tag(self, last: UUID) -> bytes:
-        content = b"%b\n%b" % (self.listing.encode(), last.bytes)
+    def _tag(self, last: bytes) -> bytes:
+        content = b"%b\n%b" % (self.listing.encode(), last)
         return digest(self.secret.get_secret_value().encode(), content, "sha256")[:TAG_BYTES]
 
 

@@ -91,12 +91,35 @@ class OutputAsset(BaseModel):
     height: int
 
 
+class CostPart(BaseModel):
+    """One line of a bill: so many units, at the rate card's price of one."""
+
+    quantity: float
+    unit: Literal["seconds", "GB-months", "signatures", "jobs"]
+    micros: float = Field(description="Exact; the sum of them is rounded.")
+
+
+class CostParts(BaseModel):
+    """What a picture is charged for."""
+
+    device: CostPart = Field(description="Of the engine's device, by pixel share of the batch.")
+    cpu: CostPart = Field(description="Decoding, encoding and what is between, as measured.")
+    storage: CostPart = Field(description="Of the output, charged at once for the card's term.")
+    signing: CostPart
+    fixed: CostPart
+
+
 class Cost(BaseModel):
     """Money, in millionths of the currency unit."""
 
     micros: int
     currency: str
-    rate_card: str
+    rate_card: str = Field(description="The prices it was charged at; they never change.")
+    parts: CostParts | None = Field(
+        None,
+        description="Their sum and `micros` differ by less than one: what rounding leaves is"
+        " carried to your next picture, so that sums are right.",
+    )
 
 
 class StylizerName(BaseModel):
@@ -141,6 +164,15 @@ class Job(BaseModel):
     custom_id: str | None
     campaign_id: UUID | None
     metadata: dict[str, Any]
+    tags: dict[str, str]
+    queue_position: int | None = Field(
+        None, description="1 is next; null once it is worked on, and in listings."
+    )
+    eta_seconds: int | None = Field(
+        None,
+        description="Until it will have ended, from what waits before it and how fast workers"
+        " are; null while nobody works or has worked, and in listings. It has no part in the ETag.",
+    )
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -189,7 +221,12 @@ class Campaign(BaseModel):
     metadata: dict[str, Any]
     counts: Counts
     cost: CampaignCost
-    eta_seconds: int | None = Field(description="From the progress so far; null before there is.")
+    tags: dict[str, str]
+    queue_position: int | None = Field(description="Of its next picture; 1 is next.")
+    eta_seconds: int | None = Field(
+        description="Until all of it will have ended, from what waits before it and how fast"
+        " workers are, or from its progress so far; null before there is either."
+    )
     created_at: datetime
     cancel_requested_at: datetime | None
     finished_at: datetime | None

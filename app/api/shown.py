@@ -8,19 +8,24 @@ from sqlalchemy import Row
 from app.api import schemas
 from app.api.links import asset_url
 from app.api.problems import catalogue
-from app.db import ledger, models
+from app.db import models, rate_cards
 from app.db.reading import Progress
 from app.domain import mix
-from app.domain.job import JobStatus
+from app.domain import prices as prices_of
+from app.domain.job import JobStatus, Lane
+from app.domain.pace import CostModel
 from app.domain.parameters import Parameters
+from app.domain.prices import Usage
 from app.domain.style import plain
 from app.errors import ImpastoError
-from app.settings import Settings
+from app.outlook import NOTHING, Forecast
+from app.planning import lane_of
+from app.settings import RateCard, Settings
 
 KINDS = catalogue()
 
 
-def job_shown(settings: Settings, row: Row[Any]) -> schemas.Job:
+def job_shown(settings: Settings, row: Row[Any], forecast: Forecast = NOTHING) -> schemas.Job:
     """A row of `reading.job`, `jobs` or `items` as callers see it."""
     job: models.Job = row.Job
     succeeded = job.status is JobStatus.SUCCEEDED
@@ -36,6 +41,9 @@ def job_shown(settings: Settings, row: Row[Any]) -> schemas.Job:
         custom_id=job.custom_id,
         campaign_id=job.campaign_id,
         metadata=job.metadata_,
+        tags=job.tags,
+        queue_position=forecast.position,
+        eta_seconds=forecast.seconds,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
@@ -74,7 +82,13 @@ def _preview_url(settings: Settings, tenant_id: UUID, row: Row[Any]) -> str | No
     return f"/v1/styles/{row.slug}/preview" if row.card.get("preview") else None
 
 
-def campaign_shown(settings: Settings, row: Row[Any], progress: Progress) -> schemas.Campaign:
+def campaign_shown(
+    settings: Settings,
+    row: Row[Any],
+    progress: Progress,
+    forecast: Forecast = NOTHING,
+    model: CostModel | None = None,
+) -> schemas.Campaign:
     """A row of `reading.campaign` or `campaigns`, and how far it is."""
     campaign: models.Campaign = row.Campaign
     ended = campaign.succeeded + campaign.failed + campaign.canceled
@@ -88,6 +102,8 @@ def campaign_shown(settings: Settings, row: Row[Any], progress: Progress) -> sch
         style=_style(row, parameters),
         parameters=parameters,
         metadata=campaign.metadata_,
+        tags=campaign.tags,
+        queue_position=forecast.position,
         counts=schemas.Counts(
             total=campaign.total,
             queued=left - running,
@@ -97,11 +113,11 @@ def campaign_shown(settings: Settings, row: Row[Any], progress: Progress) -> sch
             canceled=campaign.canceled,
         ),
         cost=schemas.CampaignCost(
-            estimated_micros=_estimate(settings, campaign, progress),
+            estimated_micros=_estimate(settings, campaign, progress, model),
             actual_micros=campaign.cost_micros,
             currency=settings.rate_card.currency,
         ),
-        eta_seconds=eta(left, progress),
+        eta_seconds=eta(left, progress) if forecast.seconds is None else forecast.seconds,
         created_at=campaign.created_at,
         cancel_requested_at=campaign.cancel_requested_at,
         finished_at=campaign.finished_at,
@@ -146,11 +162,31 @@ def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
 def _cost(settings: Settings, row: Row[Any]) -> schemas.Cost | None:
     if row.rate_card is None:
         return None
+    card = rate_cards.read(row.rate_card, row.prices) if row.prices else settings.rate_card
     return schemas.Cost(
         micros=row.Job.cost_micros or 0,
-        currency=settings.rate_card.currency,
+        currency=card.currency,
         rate_card=row.rate_card,
+        parts=parts_shown(card, _usage(row)) if row.prices and row.device_ms is not None else None,
     )
+
+
+def _usage(row: Row[Any]) -> Usage:
+    return Usage(row.device_ms, row.cpu_ms, row.stored_bytes, row.signatures)
+
+
+def parts_shown(card: RateCard, usage: Usage, jobs: int = 1) -> schemas.CostParts:
+    """A bill line by line."""
+    amounts, prices = prices_of.quantities(card, usage, jobs), prices_of.rates(card)
+    shown = {
+        part.value: schemas.CostPart(
+            quantity=round(amount, 9),
+            unit=prices_of.UNITS[part],
+            micros=round(amount * prices[part], 3),
+        )
+        for part, amount in amounts.items()
+    }
+    return schemas.CostParts.model_validate(shown)
 
 
 def _style(row: Row[Any], parameters: Parameters) -> str:
@@ -186,14 +222,18 @@ def _provenance(row: Row[Any], parameters: Parameters) -> schemas.Provenance:
     )
 
 
-def _estimate(settings: Settings, campaign: models.Campaign, progress: Progress) -> int:
+def _estimate(
+    settings: Settings, campaign: models.Campaign, progress: Progress, model: CostModel | None
+) -> int:
     """What all its pictures will cost; once it has ended, what they did."""
     if campaign.finished_at is not None:
         return campaign.cost_micros
     card = settings.rate_card
-    quality = Parameters.model_validate(campaign.parameters).quality
-    fixed = (campaign.total - 1) * card.per_job
-    return fixed + ledger.estimate(card, progress.pixels, quality)
+    model = model or CostModel(card, {}, settings.limits.whole_pixels)
+    left = campaign.total - campaign.succeeded - campaign.failed - campaign.canceled
+    lane = lane_of(Lane.CAMPAIGN, Parameters.model_validate(campaign.parameters))
+    foreseen = model.usage(lane, progress.pixels / campaign.total)
+    return campaign.cost_micros + round(left * prices_of.exactly(card, foreseen))
 
 
 def _campaign_urls(campaign_id: UUID) -> schemas.CampaignUrls:

@@ -4,8 +4,9 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from app.cli import demo, fleet, keys, own_styles, styles, webhooks, work
+from app.cli import costs, demo, fleet, keys, own_styles, styles, webhooks, work
 from app.errors import ImpastoError
 
 cli = typer.Typer(
@@ -18,6 +19,7 @@ cli = typer.Typer(
 fleet.add(cli)
 work.add(cli)
 demo.add(cli)
+cli.add_typer(costs.commands, name="costs")
 cli.add_typer(keys.commands, name="keys")
 own_styles.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
@@ -30,6 +32,6 @@ def main() -> None:
         cli()
     except ImpastoError as error:
         Console(stderr=True, highlight=False).print(
-            f"[bold red]impasto:[/] {error}", soft_wrap=True
+            f"[bold red]impasto:[/] {escape(str(error))}", soft_wrap=True
         )
         sys.exit(1)

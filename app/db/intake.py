@@ -1,7 +1,7 @@
 """Writing accepted work: assets, uploads, and jobs by the thousand in one statement."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,7 @@ class NewJob:
     render_key: str | None = None
     metadata: dict[str, Any] | None = None
     reserve_micros: int = 0
+    tags: dict[str, str] | None = None  #: None: those that all jobs of the call have
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,13 @@ WITH item AS (
     SELECT * FROM json_to_recordset(CAST(:items AS json)) AS item (
         id uuid, lane text, source text, style_version_id uuid, parameters jsonb,
         custom_id text, content_digest text, pixels int, render_key text, metadata jsonb,
-        reserve_micros bigint)
+        reserve_micros bigint, tags jsonb)
 ), job AS (
     INSERT INTO jobs (id, tenant_id, campaign_id, custom_id, lane, source, content_digest,
-        pixels, style_version_id, parameters, render_key, metadata, webhook)
+        pixels, style_version_id, parameters, render_key, metadata, webhook, tags, principal)
     SELECT id, :tenant_id, :campaign_id, custom_id, lane, source, content_digest,
         pixels, style_version_id, parameters, render_key, coalesce(metadata, '{}'),
-        CAST(:webhook AS jsonb)
+        CAST(:webhook AS jsonb), coalesce(tags, CAST(:tags AS jsonb)), :principal
     FROM item ORDER BY id
 ), history AS (
     INSERT INTO job_history (job_id, status, attempt) SELECT id, 'queued', 0 FROM item
@@ -76,8 +77,14 @@ def add_jobs(
     campaign_id: UUID | None,
     webhook: dict[str, Any] | None,
     rate_card: str,
+    tags: Mapping[str, str] | None = None,
+    principal: str | None = None,
 ) -> None:
-    """Queue jobs, with the first line of their history and the reservation for each."""
+    """
+    Queue jobs, with the first line of their history and the reservation for each.
+
+    `principal` is the prefix of the key that they came with.
+    """
     session.execute(
         _ADD_JOBS,
         {
@@ -86,6 +93,8 @@ def add_jobs(
             "campaign_id": campaign_id,
             "webhook": None if webhook is None else json.dumps(webhook),
             "rate_card": rate_card,
+            "tags": json.dumps(tags or {}),
+            "principal": principal,
         },
     )
 

@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from app.db.arrays import as_table
+from app.db.ledger import Bill
 from app.db.models import Job
 from app.db.moves import BY, carry_out, move, moving
 from app.db.queue import claimable
@@ -51,6 +52,7 @@ class Success:
     output_digest: str
     cost_micros: int
     timings: str  #: JSON, milliseconds per stage
+    bill: Bill | None = None  #: None: nothing was measured, as of what was drawn before
 
 
 def claim(
@@ -104,7 +106,8 @@ def succeed(session: Session, successes: Sequence[Success], *, by: str) -> set[U
         "new_timings": [success.timings for success in successes],
     }
     held = _new(success.held for success in successes)
-    moved = carry_out(session, JobStatus.SUCCEEDED, _SUCCEED, by=by, **held, **brought)
+    bills = {success.held.id: success.bill for success in successes if success.bill}
+    moved = carry_out(session, JobStatus.SUCCEEDED, _SUCCEED, by=by, bills=bills, **held, **brought)
     return {row.id for row in moved}
 
 

@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 from secrets import token_urlsafe
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -9,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.db.models import ApiKey, Tenant
 from app.errors import Conflict, NotFound, Unauthorized
+
+PREFIX: Final = 8  #: characters of a key, behind `imp_`, that a person knows it by
 
 
 def create(session: Session, *, tenant: str, name: str) -> str:
@@ -18,7 +21,7 @@ def create(session: Session, *, tenant: str, name: str) -> str:
         owner = Tenant(name=tenant)
         session.add(owner)
         session.flush()
-    prefix, secret = token_urlsafe(6), token_urlsafe(32)
+    prefix, secret = token_urlsafe(PREFIX * 3 // 4), token_urlsafe(32)
     key = f"imp_{prefix}_{secret}"
     session.add(ApiKey(tenant_id=owner.id, name=name, prefix=prefix, digest=_digest(key)))
     return key

@@ -1,7 +1,8 @@
 """How a job's status changes: the only way, with everything that must follow from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
@@ -19,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app.db import campaigns, events, ledger
+from app.db.ledger import Bill
 from app.db.models import Job, JobHistory
 from app.domain.job import JobStatus, sources
 
@@ -92,13 +94,15 @@ def carry_out(
     *,
     by: str | None = None,
     note: str | None = None,
+    bills: Mapping[UUID, Bill] | None = None,
     **given: Any,
 ) -> Sequence[Row[Any]]:
+    """A kept statement of `moving`, and what follows; successes are charged for by `bills`."""
     rows = session.execute(statement, {"by": by, "remark": note, **given}).all()
     if rows:
         events.record(session, to, rows)
     if rows and to.final:
-        ledger.close(session, rows)
+        ledger.close(session, rows, bills or {})
         campaigns.count(session, to, rows)
     return rows
 

@@ -14,6 +14,7 @@ from app.db.models import (
     EntryKind,
     Inference,
     Job,
+    KnownRateCard,
     LedgerEntry,
     StyleVersion,
     Stylizer,
@@ -38,6 +39,11 @@ _SHOWN: Any = (
         Inference.device,
         Inference.batch_size,
         LedgerEntry.rate_card,
+        LedgerEntry.device_ms,
+        LedgerEntry.cpu_ms,
+        LedgerEntry.stored_bytes,
+        LedgerEntry.signatures,
+        KnownRateCard.prices,
     )
     .join(StyleVersion, StyleVersion.id == Job.style_version_id)
     .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)
@@ -46,6 +52,7 @@ _SHOWN: Any = (
     .outerjoin(
         LedgerEntry, and_(LedgerEntry.job_id == Job.id, LedgerEntry.kind == EntryKind.SETTLE)
     )
+    .outerjoin(KnownRateCard, KnownRateCard.name == LedgerEntry.rate_card)
 )
 
 _CAMPAIGNS: Any = select(

@@ -19,6 +19,7 @@ from app.domain.parameters import (
     Strength,
     Variation,
 )
+from app.domain.tags import Tags
 
 MAX_ITEMS: Final = 1_000
 MAX_METADATA_BYTES: Final = 4_096
@@ -123,6 +124,7 @@ class JobOptions(Request):
     quality: Quality = Quality.STANDARD
     output: Output = Output()
     metadata: Metadata = {}
+    tags: Tags = {}
     webhook: WebhookRequest | None = None
 
     @property
@@ -145,7 +147,11 @@ class JobRequest(JobOptions):
 
 
 class CampaignItem(Request):
-    """One picture of a campaign; style, controls and mask only where they differ from the rest."""
+    """
+    One picture of a campaign; style, controls and mask only where they differ from the rest.
+
+    Its tags are added to those of the campaign, or stand in their place.
+    """
 
     custom_id: Word
     input: Input
@@ -155,6 +161,7 @@ class CampaignItem(Request):
     variation: Variation = None
     mask: MaskRequest | None = None
     metadata: Metadata = {}
+    tags: Tags = {}
 
     @property
     def own(self) -> dict[str, Any]:

@@ -27,7 +27,8 @@ def photograph(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", ["up", "migrate", "keys", "submit", "status", "styles", "demo", "webhooks", "config"]
+    "command",
+    ["up", "migrate", "keys", "submit", "status", "styles", "costs", "demo", "webhooks", "config"],
 )
 def test_every_command_explains_itself(command: str) -> None:
     answer = CliRunner().invoke(cli, [command, "--help"])

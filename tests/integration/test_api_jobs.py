@@ -95,7 +95,12 @@ def test_a_finished_job_tells_everything(api: Api, client: TestClient) -> None:
     assert (job["status"], job["attempt"], job["error"]) == ("succeeded", 1, None)
     assert job["started_at"] <= job["finished_at"]
     assert job["timings"] == {"engine": 12.5}
-    assert job["cost"] == {"micros": 274, "currency": "USD", "rate_card": "2026-11"}
+    assert job["cost"] == {
+        "micros": 274,
+        "currency": "USD",
+        "rate_card": "2026-12",
+        "parts": None,
+    }
     output, provenance = job["output"], job["provenance"]
     assert (output["media_type"], output["width"], output["height"]) == ("image/png", 64, 48)
     assert provenance["content_sha256"] == sha256(jpeg()).hexdigest()

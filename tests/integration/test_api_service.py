@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from app.api.problems import catalogue
 from app.api.schemas import UploadRequest
 from app.db import open_database
+from app.domain.estimates import EstimateRequest
 from app.domain.requests import CampaignRequest, JobRequest
 from app.domain.style import StyleRequest
 from app.errors import ImpastoError
@@ -32,6 +33,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "/v1/jobs": JobRequest,
     "/v1/campaigns": CampaignRequest,
     "/v1/uploads": UploadRequest,
+    "/v1/estimates": EstimateRequest,
     "/v1/styles": StyleRequest,
 }
 

@@ -19,6 +19,7 @@ from app.errors import (
     ServiceUnavailable,
 )
 from app.settings import LimitSettings
+from workers.codec import cpu
 from workers.codec.wire import MESSAGE, REPLY, REQUEST, Answer
 
 Pixels: TypeAlias = NDArray[np.uint8]  #: [H, W, 3], sRGB
@@ -103,8 +104,10 @@ class Child:
             self.start()
             self.wait_until_ready()
         _write(self._scratch, content)
+        before = self._computed()
         self._tell(REQUEST.pack(len(content), longest))
         reply = self._hear(self._limits.decode_seconds * LENIENCE)
+        cpu.add(self._computed() - before)
         answer, width, height, planes = REPLY.unpack_from(reply)
         if answer != Answer.PIXELS:
             raise refused(answer, reply, self._limits)
@@ -118,6 +121,10 @@ class Child:
             self._closed = True
             self._end()
             os.close(self._scratch)
+
+    def _computed(self) -> float:
+        """CPU seconds of the process so far; asking costs a microsecond."""
+        return 0.0 if self._process is None else cpu.of_process(self._process.pid)
 
     def _command(self, line: int) -> list[str]:
         limits = self._limits

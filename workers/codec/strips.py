@@ -8,8 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from signal import SIGXCPU, Signals
+from signal import SIGKILL, SIGXCPU, Signals
 from tempfile import TemporaryFile
+from threading import Event, Timer
 from typing import Final, Self, TypeAlias
 
 from app.domain.parameters import Output, OutputFormat
@@ -21,11 +22,12 @@ from app.errors import (
 )
 from app.images import inspect
 from app.settings import LimitSettings
+from workers.codec import cpu
 from workers.codec.child import LENIENCE, Decoded, Died, refused
 from workers.codec.decoder import fitted
 from workers.codec.raster import Raster, scratch, write_at
 from workers.codec.tags import SRGB_CHUNK_PNG
-from workers.codec.wire import REPLY, Answer
+from workers.codec.wire import MESSAGE, REPLY, Answer
 
 Decode: TypeAlias = Callable[[bytes, int | None], Decoded]
 
@@ -168,12 +170,7 @@ class Strips:
         except OSError as error:
             raise ServiceUnavailable(f"no picture decoder can be started: {error}") from error
         with process:
-            try:
-                reply, _ = process.communicate(timeout=self._seconds() * LENIENCE)
-            except subprocess.TimeoutExpired as error:
-                raise Died("its decoder gave no answer in time", outran=True) from error
-            finally:
-                process.kill()
+            reply = _heard(process, self._seconds() * LENIENCE)
         if process.returncode or len(reply) < REPLY.size:
             raise _death(process.returncode)
         return reply
@@ -186,6 +183,31 @@ class Strips:
     def _seconds(self) -> int:
         """CPU seconds of the largest picture there may be."""
         return self._limits.decode_seconds * ceil(self._limits.content_pixels / SHARE)
+
+
+def _heard(process: "subprocess.Popen[bytes]", seconds: float) -> bytes:
+    """What it says until it ends, and its CPU time for whoever measures."""
+    late = Event()
+
+    def end() -> None:
+        late.set()
+        os.kill(process.pid, SIGKILL)  # Popen's own would reap it, if it has just ended
+
+    timer = Timer(seconds, end)
+    timer.start()
+    try:
+        reply = process.stdout.read(MESSAGE) if process.stdout else b""
+    finally:
+        timer.cancel()
+        timer.join()
+        os.kill(process.pid, SIGKILL)
+        # Popen would wait without asking what was used.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        cpu.add(usage.ru_utime + usage.ru_stime)
+    if late.is_set():
+        raise Died("its decoder gave no answer in time", outran=True)
+    return reply
 
 
 def _death(code: int) -> Died:

@@ -2,7 +2,15 @@
 
 from app.db.models.assets import Asset, AssetKind, Upload
 from app.db.models.base import Base
-from app.db.models.costs import EntryKind, Inference, LedgerEntry
+from app.db.models.costs import (
+    DeviceHour,
+    EntryKind,
+    Inference,
+    KnownRateCard,
+    LanePace,
+    LedgerEntry,
+    TagRule,
+)
 from app.db.models.events import Delivery, DeliveryState, EventRow
 from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
@@ -17,17 +25,21 @@ __all__ = [
     "Campaign",
     "Delivery",
     "DeliveryState",
+    "DeviceHour",
     "EntryKind",
     "EventRow",
     "Inference",
     "Job",
     "JobHistory",
     "KeptAnswer",
+    "KnownRateCard",
+    "LanePace",
     "LedgerEntry",
     "Style",
     "StylePicture",
     "StyleVersion",
     "Stylizer",
+    "TagRule",
     "Tenant",
     "Upload",
 ]

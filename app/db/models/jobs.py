@@ -36,6 +36,8 @@ class Campaign(Base):
     style_version_id: Mapped[UUID] = mapped_column(ForeignKey("style_versions.id"))
     parameters: Mapped[dict[str, Any]]
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
+    tags: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    principal: Mapped[str | None] = mapped_column(String(16))  #: prefix of the key it came with
     webhook: Mapped[dict[str, Any] | None]
     total: Mapped[int]
     succeeded: Mapped[int] = mapped_column(server_default="0")
@@ -84,6 +86,8 @@ class Job(Base):
     parameters: Mapped[dict[str, Any]]
     render_key: Mapped[str | None] = mapped_column(DIGEST)
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
+    tags: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))  #: never change
+    principal: Mapped[str | None] = mapped_column(String(16))  #: prefix of the key it came with
     webhook: Mapped[dict[str, Any] | None]
     output_digest: Mapped[str | None] = mapped_column(DIGEST)
     error_code: Mapped[str | None] = mapped_column(String(64))

@@ -1,0 +1,126 @@
+"""What work would cost and when it would be done, if it were handed in now."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.db import tags
+from app.db.models import StyleVersion
+from app.domain.estimates import EstimateRequest
+from app.domain.events import CAMPAIGN_DEFAULT
+from app.domain.ids import new_id
+from app.domain.job import Lane
+from app.domain.pace import CostModel
+from app.domain.prices import Usage
+from app.domain.requests import Input
+from app.errors import ClientError
+from app.outlook import Forecast, Waiting
+from app.planning import lane_of, output_pixels
+from app.sources import Sources
+from app.submission import Desk, kept_hook
+
+USUAL: Final = 1.0  #: megapixels of an output, where nothing was drawn yet
+
+Refused = dict[tuple[str, str], list[str]]  #: custom ids by code and reason
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is foreseen."""
+
+    jobs: int  #: that would be done
+    assumed: int  #: of those, how many have a size that is assumed
+    megapixels: float
+    usage: Usage  #: of all of them
+    measured: bool  #: by pictures of the kind; else by what the rate card guesses
+    forecast: Forecast
+    styles: Sequence[StyleVersion]
+    refused: Refused
+
+
+def estimate(desk: Desk, tenant_id: UUID, request: EstimateRequest) -> Estimate:
+    """
+    Price, end and objections, by the code that accepts work; nothing of it is kept.
+
+    Raises what handing it in would raise: an unknown or unlicensed style, tags, addresses.
+    """
+    kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
+    with desk.sessions() as session:  # ends without a COMMIT
+        wishes = {request.style, *(item.style for item in request.items if item.style)}
+        looks = desk.looks(session, tenant_id, wishes, request.quality)
+        tags.rules(session, tenant_id).check(request.tags)
+        model = desk.outlook.model(session, desk.settings)
+        single = Lane.CAMPAIGN if request.input is None else Lane.INTERACTIVE
+        lane = lane_of(single, request.parameters)
+        sizes, refused = _sizes(desk, session, tenant_id, request)
+        usual = _usual(model, lane, request)
+        pixels = [usual if size is None else size for size in sizes]
+        jobs = request.count or len(pixels)
+        total = usual * jobs if request.count else sum(pixels)
+        waiting = Waiting(tenant_id, lane, new_id(), jobs, total)
+        return Estimate(
+            jobs=jobs,
+            assumed=request.count or sizes.count(None),
+            megapixels=total / 1e6,
+            usage=_usage(model, lane, pixels or [usual], times=request.count or 1),
+            measured=model.pace(lane, usual) is not None,
+            forecast=desk.outlook.of_many(session, desk.settings, waiting),
+            styles=[part for wish in sorted(looks) for part in looks[wish].parts],
+            refused=refused,
+        )
+
+
+def _usual(model: CostModel, lane: Lane, request: EstimateRequest) -> float:
+    """Pixels of an output that nobody has seen."""
+    if request.megapixels is not None:
+        return 1e6 * request.megapixels
+    pace = model.pace(lane, 0)
+    return 1e6 * (USUAL if pace is None else pace.x / pace.pictures)
+
+
+def _usage(model: CostModel, lane: Lane, pixels: Sequence[float], *, times: int) -> Usage:
+    each = [model.usage(lane, one) for one in pixels]
+    return Usage(
+        device_ms=times * sum(one.device_ms for one in each),
+        cpu_ms=times * sum(one.cpu_ms for one in each),
+        stored_bytes=times * sum(one.stored_bytes for one in each),
+        signatures=times * sum(one.signatures for one in each),
+    )
+
+
+def _sizes(
+    desk: Desk, session: Session, tenant_id: UUID, request: EstimateRequest
+) -> tuple[list[float | None], Refused]:
+    """Pixels of each output that would be drawn, as far as they are known; and who would not."""
+    if request.count is not None:
+        return [], {}
+    if request.input is not None:
+        sources = desk.sources(session, tenant_id, [request.input], [request.mask])
+        sources.mask(request.mask)
+        return [_size(desk, sources, request, request.input)], {}
+    inputs = [item.input for item in request.items]
+    masks = [request.mask, *(item.mask for item in request.items)]
+    sources = desk.sources(session, tenant_id, inputs, masks)
+    sources.mask(request.mask)
+    rules = tags.rules(session, tenant_id)
+    sizes: list[float | None] = []
+    refused: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in request.items:
+        try:
+            rules.check(request.tags | item.tags)
+            sources.mask(item.mask)
+            sizes.append(_size(desk, sources, request, item.input))
+        except ClientError as error:
+            refused[error.code, str(error)].append(item.custom_id)
+    return sizes, dict(refused)
+
+
+def _size(desk: Desk, sources: Sources, request: EstimateRequest, given: Input) -> float | None:
+    asset = sources.find(given).asset
+    if asset is None:
+        return None
+    return output_pixels(desk.settings.limits, request.parameters, asset.width, asset.height)
