@@ -22,6 +22,7 @@ from app.focus import as_csv, lines
 from app.submission import Desk
 
 DAYS: Final = 30  #: without `since`
+YEARS: Final = range(1970, 9_000)
 
 router = APIRouter(prefix="/v1/costs", tags=["costs"], **KEYED)
 
@@ -43,8 +44,8 @@ GroupCursor = Annotated[
 
 
 def _span(since: Moment = None, until: Moment = None) -> Span:
-    until = _utc(until) if until else datetime.now(UTC)
-    since = _utc(since) if since else until - timedelta(days=DAYS)
+    until = _utc("until", until) if until else datetime.now(UTC)
+    since = _utc("since", since) if since else until - timedelta(days=DAYS)
     if since >= until:
         reason = {"pointer": "/since", "detail": "must be before until"}
         raise InvalidRequest("since must be before until.", errors=[reason])
@@ -126,5 +127,9 @@ def _named(key: str, group_by: str | None) -> str | None:
     return (plain(key) if group_by == "style" else key) or None
 
 
-def _utc(moment: datetime) -> datetime:
+def _utc(name: str, moment: datetime) -> datetime:
+    """Raises `InvalidRequest` for years in which zones and spans would overflow."""
+    if moment.year not in YEARS:
+        reason = {"pointer": f"/{name}", "detail": f"must be from {YEARS[0]} to {YEARS[-1]}"}
+        raise InvalidRequest(f"{name} is no moment of this service.", errors=[reason])
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
