@@ -12,6 +12,8 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + Conflict                 409 conflict
       - IllegalTransition      409 illegal-transition
       - StyleNotReady          409 style-not-ready
+      - AwaitingReview         409 awaiting-review
+      - OutputRejected         409 output-rejected
       - IdempotencyInFlight    409 idempotency-in-flight
     + BodyTooLarge             413 body-too-large
     + RangeNotSatisfiable      416 range-not-satisfiable
@@ -26,6 +28,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - NotOffered             422 not-offered
       - NoStylePicture         422 no-style-picture
       - InvalidTags            422 invalid-tags
+      - BudgetExceeded         422 budget-exceeded
       - IdempotencyKeyReused   422 idempotency-key-reused
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
@@ -33,6 +36,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + OutputInvalid            model-output-invalid
     + StyleRefused             style-refused
     + PrintRefused             print-refused
+    + DeadlineExceeded         deadline-exceeded
   x Retryable                  the same work may succeed later
     + EngineBusy               engine-busy
     + StylizerElsewhere        stylizer-elsewhere
@@ -140,6 +144,20 @@ class IdempotencyInFlight(Conflict):
     retryable = True
 
 
+class AwaitingReview(Conflict):
+    """A picture that nobody gets before a reviewer approved it."""
+
+    code = "awaiting-review"
+    title = "The picture waits for a reviewer"
+
+
+class OutputRejected(Conflict):
+    """A picture that a reviewer refused: it is kept, and delivered to nobody."""
+
+    code = "output-rejected"
+    title = "A reviewer rejected the picture"
+
+
 class BodyTooLarge(ClientError):
     """More bytes than the published limit."""
 
@@ -241,6 +259,13 @@ class InvalidTags(Unprocessable):
     title = "Some tags are not among those agreed on"
 
 
+class BudgetExceeded(Unprocessable):
+    """The campaign's budget does not pay for the picture; what is not begun is not billed."""
+
+    code = "budget-exceeded"
+    title = "The budget does not pay for it"
+
+
 class JobFailure(ImpastoError):
     """Ends a job for good; trying again would end the same way."""
 
@@ -278,6 +303,13 @@ class PrintRefused(JobFailure):
 
     code = "print-refused"
     title = "The picture cannot be printed"
+
+
+class DeadlineExceeded(JobFailure):
+    """The job still waited when its deadline came; it was not begun, and not billed."""
+
+    code = "deadline-exceeded"
+    title = "The work had not begun by its deadline"
 
 
 class Retryable(ImpastoError):

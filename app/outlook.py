@@ -118,7 +118,7 @@ class Outlook:
 
     def of_job(self, session: Session, settings: Settings, job: Job) -> Forecast:
         """Of a job that has not ended; one that waits counts a bounded part of its line."""
-        if job.status not in (JobStatus.QUEUED, JobStatus.RUNNING):
+        if not job.status.open or (job.status is JobStatus.QUEUED and (job.paused or job.unfunded)):
             return NOTHING
         queue, model = self.queue(session), self.model(session, settings)
         if job.status is JobStatus.RUNNING:

@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import check_url
-from app.db import Sessions, intake, jobs, style_pictures, styles, tags
+from app.db import Sessions, budgets, intake, jobs, style_pictures, styles, tags
 from app.db.intake import NewJob
 from app.db.models import Campaign
+from app.db.moves import settle_budget
 from app.db.styles import Look
 from app.domain.events import CAMPAIGN_DEFAULT, JOB_DEFAULT, EventType
 from app.domain.ids import new_id, new_ids
@@ -27,7 +28,8 @@ from app.domain.requests import (
     WebhookRequest,
 )
 from app.domain.tags import TagRules
-from app.errors import ClientError, InvalidRequest, NotOffered, SourceForbidden
+from app.domain.terms import PLAIN, Terms
+from app.errors import BudgetExceeded, ClientError, InvalidRequest, NotOffered, SourceForbidden
 from app.outlook import Outlook
 from app.planning import pinned, plan
 from app.queue import Tickets
@@ -115,7 +117,7 @@ def accept_picture(
         job = _interactive(desk, session, tenant_id, options, source, pinned)
         desk.storage.put(*(one.blob for one in brought))
         intake.add_assets(session, [one.asset for one in brought])
-        queue(desk, session, tenant_id, [job], hook, tags=options.tags)
+        queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
     desk.tickets.work(job.lane)
     return job.id
 
@@ -131,7 +133,7 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
         sources = desk.sources(session, tenant_id, [given], [options.mask])
         mask = sources.mask(options.mask)
         job = _interactive(desk, session, tenant_id, options, sources.find(given), mask)
-        queue(desk, session, tenant_id, [job], hook, tags=options.tags)
+        queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
     desk.tickets.work(job.lane)
     return job.id
 
@@ -143,6 +145,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     A picture that cannot be used becomes a failed job and the others go on; what concerns them
     all (an unknown style, the common mask, an address we do not deliver to) refuses the whole.
     """
+    check_budget(request.budget_micros)
     hook = kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
     wishes = {request.style, *(item.style for item in request.items if item.style)}
     inputs = [item.input for item in request.items]
@@ -164,24 +167,28 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
             principal=desk.principal,
             webhook=hook,
             total=len(request.items),
+            budget_micros=request.budget_micros,
+            priority=request.priority,
         )
         session.add(campaign)
         session.flush()
         planned, refused = _plan_items(desk, request, looks, sources, mask, rules, model)
-        queue(
-            desk,
-            session,
-            tenant_id,
-            planned,
-            hook,
-            campaign_id=campaign.id,
-            tags=request.tags,
-        )
+        planned = budgets.share_out(campaign, planned)
+        session.flush()
+        about: dict[str, Any] = {"campaign_id": campaign.id, "terms": request.terms}
+        queue(desk, session, tenant_id, planned, hook, tags=request.tags, **about)
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
-    for lane in {job.lane for job in planned}:
+        settle_budget(session, campaign)
+    for lane in {job.lane for job in planned if not job.unfunded}:
         desk.tickets.work(lane, tickets=min(MAX_TICKETS, ceil(len(planned) / 16)))
     return campaign.id
+
+
+def check_budget(budget: int | None) -> None:
+    """Raises `BudgetExceeded` for one that pays for nothing."""
+    if budget == 0:
+        raise BudgetExceeded("A budget of 0 pays for nothing; leave it out, or give one.")
 
 
 def _interactive(
@@ -245,6 +252,7 @@ def queue(
     hook: dict[str, Any] | None,
     campaign_id: UUID | None = None,
     tags: Mapping[str, str] | None = None,
+    terms: Terms = PLAIN,
 ) -> None:
     intake.add_jobs(
         session,
@@ -255,6 +263,7 @@ def queue(
         rate_card=desk.settings.rate_card.name,
         tags=tags,
         principal=desk.principal,
+        terms=terms,
     )
 
 

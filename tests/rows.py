@@ -67,24 +67,38 @@ def new_jobs(
     webhook: dict[str, Any] | None = None,
 ) -> list[UUID]:
     """Queued jobs, oldest first."""
+    rows = planned(session, ground, amount, lane=lane, pixels=pixels, named=bool(campaign_id))
+    _add(session, ground, rows, campaign_id, webhook)
+    return [job.id for job in rows]
+
+
+def planned(
+    session: Session,
+    ground: Ground,
+    amount: int,
+    *,
+    lane: Lane = Lane.CAMPAIGN,
+    pixels: int = 4096,
+    named: bool = True,
+    price: int = RESERVED,
+) -> list[NewJob]:
+    """Jobs over one picture, not yet queued; `price` is what each reserves."""
     asset = new_asset(ground, "content")
     intake.add_assets(session, [asset])
-    planned = [
+    return [
         NewJob(
             id=job_id,
             lane=lane,
             source="body",
             style_version_id=ground.style_version_id,
             parameters=Parameters().model_dump(mode="json"),
-            custom_id=str(number) if campaign_id else None,
+            custom_id=str(number) if named else None,
             content_digest=asset.digest,
             pixels=pixels,
-            reserve_micros=RESERVED,
+            reserve_micros=price,
         )
         for number, job_id in enumerate(new_ids(amount))
     ]
-    _add(session, ground, planned, campaign_id, webhook)
-    return [job.id for job in planned]
 
 
 def new_campaign(

@@ -7,12 +7,15 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, events, intake, jobs
+from app.db import Sessions, budgets, events, intake, jobs, paces
 from app.db.jobs import Held
 from app.db.models import StyleVersion
+from app.db.moves import settle_budget
 from app.db.styles import pin
 from app.domain.job import Lane
+from app.domain.pace import CostModel
 from app.domain.parameters import Parameters, render_key
+from app.domain.prices import rounded
 from app.errors import ImpastoError
 from app.planning import lane_of, output_pixels
 from app.queue import Tickets
@@ -91,14 +94,30 @@ def _bring(porter: Porter, row: Row[Any]) -> Lane:
     porter.storage.put(Blob(key, content, asset.media_type))
     with porter.sessions.begin() as session:
         intake.add_assets(session, [asset])
-        jobs.fetched(
+        moved = jobs.fetched(
             session,
             Held(row.id, row.attempt),
             content_digest=asset.digest,
             pixels=pixels,
             key=_render_key(session, row, asset.digest, parameters),
         )
+        for job in moved:
+            _pay(porter.settings, session, job)
+    if events.written(session):
+        porter.tickets.deliver()
+    for let_in in budgets.let_in(session):
+        porter.tickets.work(let_in)
     return lane_of(Lane.INTERACTIVE if row.campaign_id is None else Lane.CAMPAIGN, parameters)
+
+
+def _pay(settings: Settings, session: Session, job: Row[Any]) -> None:
+    """What its campaign's budget says, now that it is known how large the picture is."""
+    campaign = budgets.locked(session, job.campaign_id)
+    if campaign is not None:
+        model = CostModel(settings.rate_card, paces.read(session), settings.limits.whole_pixels)
+        reserve = rounded(settings.rate_card, model.usage(job.lane, job.pixels))
+        budgets.resize(session, campaign, job, reserve)
+        settle_budget(session, campaign)
 
 
 def _render_key(session: Session, row: Row[Any], digest: str, parameters: Parameters) -> str:

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from functools import partial
 from time import monotonic, perf_counter
 
+import numpy as np
+
 from app.db import jobs
 from app.db.jobs import Held
 from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
@@ -13,10 +15,11 @@ from app.errors import EngineBusy
 from workers.asks import Item, Stylized
 from workers.codec.strips import Sheet
 from workers.easel import Brush, brush, tile_stage
-from workers.finish import needs_content
+from workers.finish import Pixels, needs_content
 from workers.materials import picture, stored, style, veil
 from workers.settlement import settle
 from workers.studio import Studio, Work, attempt
+from workers.warnings import sample, warnings
 
 
 def stylize(studio: Studio, lane: Lane) -> dict[str, int]:
@@ -106,7 +109,7 @@ def _prepare(studio: Studio, work: Work) -> None:
         work.timings |= {"fetch": fetched - start, "decode": perf_counter() - fetched}
         return
     decoded = studio.decode(content, parameters.output.size)
-    work.alpha = decoded.alpha
+    work.alpha, work.seen = decoded.alpha, sample(decoded.pixels)
     if needs_content(parameters):
         over = veil(studio, work, decoded.pixels.shape[:2])
         work.content, work.keep = decoded.pixels, None if over is None else over.whole
@@ -140,9 +143,11 @@ def _complete(studio: Studio, work: Work) -> None:
 
 def _paint(studio: Studio, work: Work, sheet: Sheet, its_brush: Brush) -> None:
     start = perf_counter()
+    samples: list[Pixels] = []
 
     def seen(done: int, amount: int, tile: Stylized) -> None:
         studio.pace.measured(tile)
+        samples.append(sample(tile.pixels).reshape(-1, 1, 3))
         studio.leases.stage(work.held, tile_stage(done, amount))
         if studio.leases.lost(work.held):
             raise EngineBusy("Somebody else draws this picture by now, or nobody should.")
@@ -150,6 +155,7 @@ def _paint(studio: Studio, work: Work, sheet: Sheet, its_brush: Brush) -> None:
     with sheet:
         painted = studio.easel.draw(sheet, its_brush, work.parameters.output, seen)
     work.picture = picture(work, painted.content, *sheet.size, painted.cost)
+    work.warnings = warnings(np.concatenate(samples), None, strength=work.parameters.strength)
     device = painted.cost.own_ms / 1000
     work.timings |= {"device": device, "draw": perf_counter() - start}
 

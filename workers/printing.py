@@ -20,6 +20,7 @@ from workers.materials import checked, picture, stored, style, veil
 from workers.optimizer import Optimizer
 from workers.program import Facts
 from workers.studio import Work
+from workers.warnings import sample
 
 STYLE_SIDE: Final = 2_048  #: pixels of a style picture's longer side, at most
 
@@ -30,7 +31,7 @@ def printed(optimizer: Optimizer, work: Work, folder: Path) -> None:
     optimizer.leases.stage(work.held, "decode")
     content = stored(optimizer, work, work.row.content_digest)
     decoded = optimizer.decode(content, parameters.output.size)
-    work.alpha = decoded.alpha
+    work.alpha, work.seen = decoded.alpha, sample(decoded.pixels)
     Image.fromarray(decoded.pixels).save(folder / "content.png", compress_level=1)
     style(optimizer, work).astype("<f4").tofile(folder / "embedding.f32")
     given = [

@@ -9,11 +9,12 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.db import costs, events, intake, jobs
+from app.db import budgets, costs, events, intake, jobs
 from app.db.costs import NewInference
 from app.db.jobs import Success
 from app.db.ledger import Bill
 from app.domain.job import JobStatus
+from app.domain.terms import Review
 from app.errors import ImpastoError
 from workers.studio import Picture, Work, Workplace
 
@@ -75,6 +76,8 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
     place.announce(_changed(group, ended | failed))
     if events.written(session):
         place.tickets.deliver()
+    for lane in budgets.let_in(session):
+        place.tickets.work(lane)
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
 
 
@@ -92,6 +95,7 @@ def _break_off(place: Workplace, session: Session, work: Work, error: ImpastoErr
 
 
 def _success(place: Workplace, work: Work, picture: Picture) -> Success:
+    rule = work.row.review
     timings = {stage: round(1000 * seconds, 3) for stage, seconds in work.timings.items()}
     return Success(
         held=work.held,
@@ -99,6 +103,8 @@ def _success(place: Workplace, work: Work, picture: Picture) -> Success:
         cost_micros=place.till.price(place.rate_card, work.row.tenant_id, work.usage),
         timings=json.dumps(timings),
         bill=Bill(work.usage, place.rate_card.name),
+        warnings=work.warnings,
+        review=rule is not None and Review.parse(rule).wants(work.held.id, work.warnings),
     )
 
 

@@ -32,6 +32,7 @@ from workers.meter import Meter
 from workers.pace import Pace
 from workers.stylebook import Stylebook
 from workers.till import Till
+from workers.warnings import sample, warnings
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,8 @@ class Work:
     alpha: Any = None
     content: Any = None  #: the photograph's pixels, where the finish needs them
     keep: Any = None  #: what its mask keeps of it
+    seen: Any = None  #: a sample of the photograph, to tell whether anything was done to it
+    warnings: tuple[str, ...] = ()
     drawing: "Future[Stylized] | None" = None
     commission: tuple[Sheet, Brush] | None = None  #: instead of a drawing, for a large picture
     picture: Picture | None = None
@@ -120,7 +123,10 @@ class Work:
     def finished(self, drawn: Pixels) -> Pixels:
         """The drawing with what was asked for beyond it; the photograph is let go."""
         content, keep, self.content, self.keep = self.content, self.keep, None, None
-        return drawn if content is None else finish(drawn, content, keep, self.parameters)
+        if content is not None:
+            drawn = finish(drawn, content, keep, self.parameters)
+        self.warnings = warnings(sample(drawn), self.seen, strength=self.parameters.strength)
+        return drawn
 
 
 def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.db import Sessions, deliveries, events, idempotency, lost
+from app.db import Sessions, deadlines, deliveries, events, idempotency, lost, moves
 from app.db.queue import waiting_lanes
 from app.queue import QueueName, Tickets, queue_of
 
@@ -13,7 +13,7 @@ def sweep(
     sessions: Sessions, tickets: Tickets, waiting: Callable[[QueueName], int]
 ) -> dict[str, int]:
     """
-    Rescue expired leases, and wake workers for what waits without a ticket.
+    Rescue expired leases, end what is late, and wake workers for what waits without a ticket.
 
     Any number may run at once: the rows decide. Answers with what it found, for Flower.
     """
@@ -22,10 +22,14 @@ def sweep(
         lanes = waiting_lanes(session)
         due = deliveries.any_due(session) or events.written(session)
         idempotency.forget(session)
+    with sessions.begin() as session:
+        expired = deadlines.expire(session)
+        moves.settle_budgets(session)
+        due = due or events.written(session)
     for lane in lanes:
         # Of any lane: one with many must not starve the others.
         if waiting(queue_of(lane)) < ENOUGH:
             tickets.work(lane)
     if due:
         tickets.deliver()
-    return {"rescued": rescued, "lanes": len(lanes), "deliveries": int(due)}
+    return {"rescued": rescued, "expired": expired, "lanes": len(lanes), "deliveries": int(due)}

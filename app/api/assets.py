@@ -12,9 +12,17 @@ from app.api.deps import TheDesk, TheKeyring
 from app.api.links import asset_url, check_asset_url
 from app.api.problems import documented
 from app.api.replies import not_modified, unchanged
-from app.db import reading
+from app.db import reading, reviews
 from app.db.models import Asset
-from app.errors import BadRequest, NotFound, RangeNotSatisfiable, StorageUnavailable, Unauthorized
+from app.errors import (
+    AwaitingReview,
+    BadRequest,
+    NotFound,
+    OutputRejected,
+    RangeNotSatisfiable,
+    StorageUnavailable,
+    Unauthorized,
+)
 from app.storage import LocalStorage, asset_key
 from app.submission import Desk
 
@@ -39,7 +47,10 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
         206: {"description": "The part that `Range` asked for."},
         304: {"description": "You have it."},
         307: {"description": "Where the store, or the CDN before it, has the picture."},
-        **documented(BadRequest, Unauthorized, NotFound, RangeNotSatisfiable, StorageUnavailable),
+        **documented(
+            *(BadRequest, Unauthorized, NotFound, AwaitingReview, OutputRejected),
+            *(RangeNotSatisfiable, StorageUnavailable),
+        ),
     },
     openapi_extra={"security": [{}, {"HTTPBearer": []}, {"APIKeyHeader": []}]},
 )
@@ -68,12 +79,14 @@ async def get_asset(
     if place := _elsewhere(desk, asset):
         aside = {"Cache-Control": f"private, max-age={REDIRECT_SECONDS // 2}"}
         return RedirectResponse(place, 307, aside)
-    return _bytes(desk, asset, range, headers)
+    return picture(desk, asset, headers, range)
 
 
 def _asset(desk: Desk, tenant_id: UUID, digest: str) -> Asset:
     with desk.sessions() as session:
-        return reading.asset(session, tenant_id, digest)
+        asset = reading.asset(session, tenant_id, digest)
+        reviews.check_deliverable(session, asset)
+        return asset
 
 
 def _elsewhere(desk: Desk, asset: Asset) -> str | None:
@@ -85,7 +98,10 @@ def _elsewhere(desk: Desk, asset: Asset) -> str | None:
     return asset_url(desk.settings, asset.tenant_id, asset.digest)
 
 
-def _bytes(desk: Desk, asset: Asset, wanted: str | None, headers: dict[str, str]) -> Response:
+def picture(
+    desk: Desk, asset: Asset, headers: dict[str, str], wanted: str | None = None
+) -> Response:
+    """The bytes of a picture in a local store, or the `wanted` range of them."""
     if not isinstance(desk.storage, LocalStorage):
         raise StorageUnavailable("The store has no address for this picture.")
     _check_range(wanted, asset.bytes)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.api import examples, schemas
+from app.api.deadline import CancelAfterHeader, with_deadline
 from app.api.deps import (
     KEYED,
     Cursor,
@@ -29,6 +30,7 @@ from app.domain.requests import CampaignRequest
 from app.errors import (
     BadRequest,
     BodyTooLarge,
+    BudgetExceeded,
     IllegalTransition,
     ImageTooLarge,
     InvalidImage,
@@ -59,19 +61,21 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
         *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
         *(UnknownStyle, UnknownUpload, ServiceUnavailable, NotOffered, NoStylePicture),
         InvalidTags,
+        BudgetExceeded,
     ),
 )
 def create_campaign(
     desk: TheDesk,
     tenant_id: TenantId,
     wanted: Annotated[CampaignRequest, Body(examples=[examples.CAMPAIGN_REQUEST])],
+    cancel_after: CancelAfterHeader = None,
 ) -> Response:
     """
     All styles are pinned to their versions now. What concerns all pictures refuses the whole;
     a picture that cannot be used becomes a failed job, and the others go on.
     """
-    campaign_id = accept_campaign(desk, tenant_id, wanted)
-    return _shown(desk, tenant_id, campaign_id, accepted=True)
+    campaign_id = accept_campaign(desk, tenant_id, with_deadline(wanted, cancel_after))
+    return shown(desk, tenant_id, campaign_id, accepted=True)
 
 
 @router.get(
@@ -84,7 +88,7 @@ def get_campaign(
     desk: TheDesk, tenant_id: TenantId, campaign_id: UUID, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Poll with `If-None-Match`, at the pace of `Retry-After`."""
-    return _shown(desk, tenant_id, campaign_id, if_none_match)
+    return shown(desk, tenant_id, campaign_id, if_none_match)
 
 
 @router.get(
@@ -141,18 +145,19 @@ def list_items(
     responses=documented(NotFound, IllegalTransition),
 )
 def cancel_campaign(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Response:
-    """Finished pictures stay, and stay yours."""
+    """Finished pictures stay, and stay yours; those that await review still do."""
     with desk.sessions.begin() as session:
+        campaigns.steer(session, campaign_id)
         campaigns.unfinished(session, tenant_id, campaign_id)
         jobs.cancel_campaign(session, campaign_id)
         campaigns.note_cancel(session, campaign_id)
         told = events.written(session)
     if told:
         desk.tickets.deliver()
-    return _shown(desk, tenant_id, campaign_id)
+    return shown(desk, tenant_id, campaign_id)
 
 
-def _shown(
+def shown(
     desk: Desk,
     tenant_id: UUID,
     campaign_id: UUID,
@@ -166,7 +171,7 @@ def _shown(
     # Running jobs are counted, not stored, so that the version alone does not tell all.
     etag = f'"{row.Campaign.version}-{content.counts.running}"'
     headers = {**UNCACHED, "ETag": etag}
-    if content.status == "running":
+    if content.status != "finished":
         headers["Retry-After"] = POLL_AFTER
     if unchanged(if_none_match, etag):
         return not_modified(headers)
@@ -191,8 +196,8 @@ def _with_progress(desk: Desk, session: Session, rows: Any) -> list[schemas.Camp
 
 def _forecast(desk: Desk, session: Session, campaign: Campaign, its: Progress) -> Forecast:
     """When what is left of it will be done."""
-    left = campaign.total - campaign.succeeded - campaign.failed - campaign.canceled
-    if not left:
+    left = campaign.total - campaign.in_review - campaigns.ended(campaign)
+    if not left or campaign.paused_at is not None:
         return NOTHING
     queued = max(0, left - its.running)
     return desk.outlook.of_many(

@@ -35,6 +35,16 @@ JOB: Final[dict[str, Any]] = {
     "started_at": MOMENT,
     "finished_at": MOMENT,
     "timings": {"decode": 4.1, "engine": 212.0, "encode": 5.2},
+    "deadline_at": None,
+    "priority": 0,
+    "warnings": [],
+    "review": {
+        "rule": "all",
+        "state": "approved",
+        "by": "key:Jx3Pq0aZ",
+        "reason_code": None,
+        "note": None,
+    },
     "error": None,
     "output": {
         "asset_id": DIGEST,
@@ -67,7 +77,11 @@ JOB: Final[dict[str, Any]] = {
         "render_key": DIGEST,
         "parameters": {"strength": 0.8},
     },
-    "urls": {"get": f"/v1/jobs/{ID}", "cancel": f"/v1/jobs/{ID}/cancel"},
+    "urls": {
+        "get": f"/v1/jobs/{ID}",
+        "cancel": f"/v1/jobs/{ID}/cancel",
+        "retry": f"/v1/jobs/{ID}/retry",
+    },
 }
 
 CAMPAIGN: Final[dict[str, Any]] = {
@@ -75,6 +89,7 @@ CAMPAIGN: Final[dict[str, Any]] = {
     "id": ID,
     "name": "Spring 2027",
     "status": "running",
+    "priority": 0,
     "style": "great-wave@3",
     "parameters": {"strength": 1.0, "output": {"format": "jpeg", "quality": 90}},
     "metadata": {},
@@ -82,21 +97,34 @@ CAMPAIGN: Final[dict[str, Any]] = {
         "total": 1000,
         "queued": 400,
         "running": 64,
+        "in_review": 0,
         "succeeded": 534,
         "failed": 2,
         "canceled": 0,
+        "rejected": 0,
+        "expired": 0,
     },
-    "cost": {"estimated_micros": 274000, "actual_micros": 146316, "currency": "USD"},
+    "cost": {
+        "estimated_micros": 274000,
+        "actual_micros": 146316,
+        "budget_micros": 300000,
+        "allotted_micros": 127136,
+        "currency": "USD",
+    },
     "tags": {"cost_center": "4200", "brand": "acme"},
     "queue_position": 1,
     "eta_seconds": 41,
     "created_at": MOMENT,
+    "paused_at": None,
     "cancel_requested_at": None,
     "finished_at": None,
     "urls": {
         "get": f"/v1/campaigns/{ID}",
         "items": f"/v1/campaigns/{ID}/items",
         "cancel": f"/v1/campaigns/{ID}/cancel",
+        "pause": f"/v1/campaigns/{ID}/pause",
+        "resume": f"/v1/campaigns/{ID}/resume",
+        "retry_failed": f"/v1/campaigns/{ID}/retry-failed",
     },
 }
 
@@ -132,6 +160,9 @@ CAMPAIGN_REQUEST: Final[dict[str, Any]] = {
     "output": {"format": "webp", "quality": 85, "size": 1600},
     "tags": {"cost_center": "4200", "brand": "acme"},
     "webhook": {"url": "https://shop.example/hooks"},
+    "budget_micros": 300_000,
+    "review": "sample:2%",
+    "cancel_after": "2h",
     "items": [
         {"custom_id": "4711", "input": {"upload_id": ID}},
         {
@@ -196,4 +227,16 @@ ESTIMATE_REQUESTS: Final[dict[str, Any]] = {
     },
     "campaign": {"value": CAMPAIGN_REQUEST},
     "job": {"value": {"style": "great-wave", "strength": 0.8, "input": {"upload_id": ID}}},
+}
+
+VERDICT: Final[dict[str, Any]] = {
+    "decision": "reject",
+    "reason_code": "face-distorted",
+    "note": "The child on the left.",
+}
+
+BULK_VERDICT: Final[dict[str, Any]] = {
+    "query": {"campaign_id": ID, "custom_id_prefix": "shoes-"},
+    "decision": "approve",
+    "dry_run": True,
 }

@@ -147,7 +147,8 @@ async def _read(request: Request, body: SpooledTemporaryFile[bytes]) -> str:
     kind, options = parse_options_header(request.headers.get("content-type"))
     seen = _Fingerprint(options.get(b"boundary", b""))
     about = (request.method, request.url.path, request.url.query, kind.decode("latin-1"))
-    seen.add(json.dumps(about).encode())
+    asked = request.headers.get("cancel-after", "")  # a field of the body by another way
+    seen.add(json.dumps((*about, asked)).encode())
     async for chunk in request.stream():
         seen.add(chunk)
         body.write(chunk)

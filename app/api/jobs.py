@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.api import examples, schemas
+from app.api.deadline import CancelAfterHeader, with_deadline
 from app.api.deps import (
     KEYED,
     Cursor,
@@ -50,6 +52,7 @@ from app.errors import (
 from app.submission import Desk, accept_input, accept_picture
 
 POLL_AFTER: Final = "1"  #: seconds; what `Retry-After` says of a job that has not ended
+REVIEWED_AFTER: Final = "60"  #: and of one that awaits review
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], **KEYED)
 
@@ -91,6 +94,7 @@ async def create_job(
     tenant_id: TenantId,
     listener: TheListener,
     once: TheOnce,
+    cancel_after: CancelAfterHeader = None,
     prefer: Prefer = "",
 ) -> Response:
     """
@@ -99,9 +103,10 @@ async def create_job(
     With `Prefer: wait=N` the answer waits for the end of the job.
     """
     order = await read_order(request)
+    order = replace(order, options=with_deadline(order.options, cancel_after))
     job_id = await run_in_threadpool(_accept, desk, tenant_id, order)
     if once is not None and preferred_wait(prefer):  # nobody works on it before the COMMIT
-        accepted = await run_in_threadpool(_shown, desk, tenant_id, job_id, pending=202)
+        accepted = await run_in_threadpool(shown, desk, tenant_id, job_id, pending=202)
         await run_in_threadpool(once.keep, accepted)
         desk = once.desk
     return await _answer(desk, listener, tenant_id, job_id, prefer, pending=202)
@@ -138,7 +143,7 @@ def cancel_job(desk: TheDesk, tenant_id: TenantId, job_id: UUID) -> Response:
         told = events.written(session)
     if told:
         desk.tickets.deliver()
-    return _shown(desk, tenant_id, job_id)
+    return shown(desk, tenant_id, job_id)
 
 
 @router.get(
@@ -185,7 +190,7 @@ async def _answer(
     if wait:
         await _ended(desk, listener, tenant_id, job_id, wait)
     response = await run_in_threadpool(
-        _shown, desk, tenant_id, job_id, if_none_match, pending=pending
+        shown, desk, tenant_id, job_id, if_none_match, pending=pending
     )
     if wait is not None:
         response.headers["Preference-Applied"] = f"wait={wait:.0f}"
@@ -197,11 +202,11 @@ async def _answer(
 async def _ended(
     desk: Desk, listener: Listener, tenant_id: UUID, job_id: UUID, seconds: float
 ) -> None:
-    """Return when the job has ended, or after so many seconds."""
+    """Return when the job has ended or awaits review, or after so many seconds."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
     with listener.hearing(job_id) as rung:
-        while not await run_in_threadpool(_is_final, desk, tenant_id, job_id):
+        while await run_in_threadpool(_is_open, desk, tenant_id, job_id):
             left = deadline - clock()
             if left <= 0:
                 return
@@ -210,13 +215,13 @@ async def _ended(
                 return  # who rings has committed, and rings for what has ended only
 
 
-def _is_final(desk: Desk, tenant_id: UUID, job_id: UUID) -> bool:
+def _is_open(desk: Desk, tenant_id: UUID, job_id: UUID) -> bool:
     with desk.sessions() as session:
         _, status = reading.job_state(session, tenant_id, job_id)
-    return status.final
+    return status.open  # a reviewer may take days: nobody waits for one
 
 
-def _shown(
+def shown(
     desk: Desk,
     tenant_id: UUID,
     job_id: UUID,
@@ -241,5 +246,6 @@ def _shown(
 
 
 def _headers(desk: Desk, version: int, status: JobStatus) -> dict[str, str]:
-    pace = {} if status.final else {"Retry-After": POLL_AFTER}
+    after = POLL_AFTER if status.open else REVIEWED_AFTER
+    pace = {} if status.final else {"Retry-After": after}
     return {**UNCACHED, "ETag": f'"{version}-{window(desk.settings)}"', **pace}

@@ -32,11 +32,14 @@ class FormOptions(JobOptions):
 
 
 #: What a form says of a picture as JSON does.
-_CONTROLS: Final = ("style", "strength", "keep_colour", "variation", "deterministic")
+_CONTROLS: Final = (
+    *("style", "strength", "keep_colour", "variation", "deterministic"),
+    *("cancel_after", "priority", "review"),
+)
 _SCHEMAS: Final = FormOptions.model_json_schema()["properties"]
 
 FIELD_BYTES: Final = 64 * 1024  #: of one field that is not the picture
-FIELDS: Final = 16
+FIELDS: Final = 20
 
 #: The form, for OpenAPI: what `JobOptions` holds, flat, because forms are.
 FORM: Final[dict[str, Any]] = {

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api import examples
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Parameters
-from app.domain.requests import Request
+from app.domain.requests import Budget, Request
+from app.domain.review import Decision
+from app.domain.terms import Priority
 
 Item = TypeVar("Item")
 
@@ -21,6 +23,7 @@ class JobError(BaseModel):
     title: str
     detail: str | None
     retryable: bool
+    billed: bool = Field(False, description="What has no output costs nothing.")
 
 
 class Style(BaseModel):
@@ -142,9 +145,22 @@ class Provenance(BaseModel):
     parameters: Parameters
 
 
+class Reviewed(BaseModel):
+    """What a person has to say of an output, or said."""
+
+    rule: str = Field(description="Which outputs are looked at.", examples=["sample:2%"])
+    state: Literal["pending", "approved", "rejected", "skipped"] | None = Field(
+        description="skipped: the rule did not choose it; null while there is no output."
+    )
+    by: str | None = Field(description="The key that the reviewer used.")
+    reason_code: str | None
+    note: str | None
+
+
 class JobUrls(BaseModel):
     get: str
     cancel: str
+    retry: str
 
 
 class Job(BaseModel):
@@ -177,8 +193,14 @@ class Job(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     timings: dict[str, Any] | None = Field(description="Milliseconds per stage.")
+    deadline_at: datetime | None = Field(description="What still waits then expires.")
+    priority: int
+    warnings: list[str] = Field(
+        description="flat: an output of nearly one colour. unchanged: nearly the photograph."
+    )
+    review: Reviewed | None
     error: JobError | None
-    output: OutputAsset | None
+    output: OutputAsset | None = Field(description="Once it may be delivered.")
     cost: Cost | None
     provenance: Provenance | None
     urls: JobUrls
@@ -190,9 +212,12 @@ class Counts(BaseModel):
     total: int
     queued: int
     running: int
+    in_review: int
     succeeded: int
     failed: int
     canceled: int
+    rejected: int
+    expired: int
 
 
 class CampaignCost(BaseModel):
@@ -200,6 +225,10 @@ class CampaignCost(BaseModel):
 
     estimated_micros: int = Field(description="Of all pictures whose size is known.")
     actual_micros: int
+    budget_micros: int | None = Field(description="The most that it may cost.")
+    allotted_micros: int | None = Field(
+        description="Of the budget, set aside for what may be begun or is under way."
+    )
     currency: str
 
 
@@ -207,6 +236,9 @@ class CampaignUrls(BaseModel):
     get: str
     items: str
     cancel: str
+    pause: str
+    resume: str
+    retry_failed: str
 
 
 class Campaign(BaseModel):
@@ -215,7 +247,8 @@ class Campaign(BaseModel):
     object: Literal["campaign"] = "campaign"
     id: UUID
     name: str
-    status: Literal["running", "finished"]
+    status: Literal["running", "paused", "finished"]
+    priority: int
     style: str
     parameters: Parameters
     metadata: dict[str, Any]
@@ -228,11 +261,52 @@ class Campaign(BaseModel):
         " workers are, or from its progress so far; null before there is either."
     )
     created_at: datetime
+    paused_at: datetime | None
     cancel_requested_at: datetime | None
     finished_at: datetime | None
     urls: CampaignUrls
 
     model_config = ConfigDict(json_schema_extra={"example": examples.CAMPAIGN})
+
+
+class PriorityRequest(Request):
+    """Where to stand among what else of yours waits."""
+
+    priority: Priority
+
+
+class BudgetRequest(Request):
+    """The most that a campaign may cost from now on, in all."""
+
+    budget_micros: Budget
+
+
+class ReviewOutput(BaseModel):
+    """A picture that nobody but reviewers gets."""
+
+    asset_id: str
+    url: str = Field(description="Opens with a key that may review.")
+    media_type: str
+    bytes: int
+    width: int
+    height: int
+
+
+class Review(BaseModel):
+    """A job that waits for a reviewer, and what there is to look at."""
+
+    object: Literal["review"] = "review"
+    job: Job
+    output: ReviewOutput
+
+
+class BulkReview(BaseModel):
+    """How many jobs a query found; decided on, unless it was a dry run."""
+
+    object: Literal["bulk_review"] = "bulk_review"
+    decision: Decision
+    dry_run: bool
+    count: int
 
 
 class Page(BaseModel, Generic[Item]):

@@ -1,6 +1,6 @@
 """From rows to answers."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -8,7 +8,7 @@ from sqlalchemy import Row
 from app.api import schemas
 from app.api.links import asset_url
 from app.api.problems import catalogue
-from app.db import models, rate_cards
+from app.db import campaigns, models, rate_cards
 from app.db.reading import Progress
 from app.domain import mix
 from app.domain import prices as prices_of
@@ -48,12 +48,30 @@ def job_shown(settings: Settings, row: Row[Any], forecast: Forecast = NOTHING) -
         started_at=job.started_at,
         finished_at=job.finished_at,
         timings=job.timings,
+        deadline_at=job.deadline_at,
+        priority=job.priority,
+        warnings=job.warnings,
+        review=_reviewed(job),
         error=_error(job),
         output=_output(settings, row) if succeeded else None,
         cost=_cost(settings, row),
         provenance=_provenance(row, parameters) if succeeded else None,
-        urls=schemas.JobUrls(get=f"/v1/jobs/{job.id}", cancel=f"/v1/jobs/{job.id}/cancel"),
+        urls=_job_urls(job.id),
     )
+
+
+def review_shown(settings: Settings, row: Row[Any]) -> schemas.Review:
+    """A row of `reading.reviews` as reviewers see it."""
+    job: models.Job = row.Job
+    output = schemas.ReviewOutput(
+        asset_id=job.output_digest or "",
+        url=f"/v1/reviews/{job.id}/output",
+        media_type=row.media_type,
+        bytes=row.bytes,
+        width=row.width,
+        height=row.height,
+    )
+    return schemas.Review(job=job_shown(settings, row), output=output)
 
 
 def style_shown(settings: Settings, tenant_id: UUID, row: Row[Any]) -> schemas.Style:
@@ -91,14 +109,14 @@ def campaign_shown(
 ) -> schemas.Campaign:
     """A row of `reading.campaign` or `campaigns`, and how far it is."""
     campaign: models.Campaign = row.Campaign
-    ended = campaign.succeeded + campaign.failed + campaign.canceled
-    left = campaign.total - ended
+    left = campaign.total - campaign.in_review - campaigns.ended(campaign)
     running = min(progress.running, left)
     parameters = _parameters(campaign.parameters)
     return schemas.Campaign(
         id=campaign.id,
         name=campaign.name,
-        status="running" if campaign.finished_at is None else "finished",
+        status=campaigns.status(campaign),
+        priority=campaign.priority,
         style=_style(row, parameters),
         parameters=parameters,
         metadata=campaign.metadata_,
@@ -108,21 +126,36 @@ def campaign_shown(
             total=campaign.total,
             queued=left - running,
             running=running,
+            in_review=campaign.in_review,
             succeeded=campaign.succeeded,
             failed=campaign.failed,
             canceled=campaign.canceled,
+            rejected=campaign.rejected,
+            expired=campaign.expired,
         ),
         cost=schemas.CampaignCost(
             estimated_micros=_estimate(settings, campaign, progress, model),
             actual_micros=campaign.cost_micros,
+            budget_micros=campaign.budget_micros,
+            allotted_micros=None if campaign.budget_micros is None else campaign.allotted_micros,
             currency=settings.rate_card.currency,
         ),
-        eta_seconds=eta(left, progress) if forecast.seconds is None else forecast.seconds,
+        eta_seconds=_eta(campaign, left, progress, forecast),
         created_at=campaign.created_at,
+        paused_at=campaign.paused_at,
         cancel_requested_at=campaign.cancel_requested_at,
         finished_at=campaign.finished_at,
         urls=_campaign_urls(campaign.id),
     )
+
+
+def _eta(
+    campaign: models.Campaign, left: int, progress: Progress, forecast: Forecast
+) -> int | None:
+    """A paused one ends when its owner says; else as the queue foretells, or the pace so far."""
+    if campaign.paused_at is not None and campaign.finished_at is None:
+        return None
+    return eta(left, progress) if forecast.seconds is None else forecast.seconds
 
 
 def eta(left: int, progress: Progress) -> int | None:
@@ -144,6 +177,27 @@ def _error(job: models.Job | Row[Any]) -> schemas.JobError | None:
         detail=job.error_detail,
         retryable=kind.retryable,
     )
+
+
+def _reviewed(job: models.Job) -> schemas.Reviewed | None:
+    if job.review is None:
+        return None
+    said = job.verdict or {}
+    return schemas.Reviewed(
+        rule=job.review,
+        state=_STATES.get((job.status, job.verdict is not None)),
+        by=said.get("by"),
+        reason_code=said.get("reason_code"),
+        note=said.get("note"),
+    )
+
+
+_STATES: Final[dict[tuple[JobStatus, bool], Any]] = {
+    (JobStatus.IN_REVIEW, False): "pending",
+    (JobStatus.SUCCEEDED, True): "approved",
+    (JobStatus.REJECTED, True): "rejected",
+    (JobStatus.SUCCEEDED, False): "skipped",
+}
 
 
 def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
@@ -238,4 +292,16 @@ def _estimate(
 
 def _campaign_urls(campaign_id: UUID) -> schemas.CampaignUrls:
     path = f"/v1/campaigns/{campaign_id}"
-    return schemas.CampaignUrls(get=path, items=f"{path}/items", cancel=f"{path}/cancel")
+    return schemas.CampaignUrls(
+        get=path,
+        items=f"{path}/items",
+        cancel=f"{path}/cancel",
+        pause=f"{path}/pause",
+        resume=f"{path}/resume",
+        retry_failed=f"{path}/retry-failed",
+    )
+
+
+def _job_urls(job_id: UUID) -> schemas.JobUrls:
+    path = f"/v1/jobs/{job_id}"
+    return schemas.JobUrls(get=path, cancel=f"{path}/cancel", retry=f"{path}/retry")

@@ -6,7 +6,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from app.cli import costs, demo, fleet, keys, own_styles, styles, webhooks, work
+from app.cli import (
+    campaigns,
+    costs,
+    demo,
+    fleet,
+    keys,
+    own_styles,
+    review,
+    styles,
+    webhooks,
+    work,
+)
 from app.errors import ImpastoError
 
 cli = typer.Typer(
@@ -21,6 +32,8 @@ work.add(cli)
 demo.add(cli)
 cli.add_typer(costs.commands, name="costs")
 cli.add_typer(keys.commands, name="keys")
+cli.add_typer(campaigns.commands, name="campaigns")
+cli.add_typer(review.commands, name="review")
 own_styles.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
 cli.add_typer(webhooks.commands, name="webhooks")

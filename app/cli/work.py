@@ -137,8 +137,8 @@ def watch(client: Client, campaign_id: str, *, quiet: bool) -> dict[str, Any]:
         task = progress.add_task("stylizing")
         for campaign in client.watch(f"/v1/campaigns/{campaign_id}"):
             counts = campaign["counts"]
-            ended = counts["succeeded"] + counts["failed"] + counts["canceled"]
-            progress.update(task, total=counts["total"], completed=ended)
+            left = counts["queued"] + counts["running"] + counts["in_review"]
+            progress.update(task, total=counts["total"], completed=counts["total"] - left)
     return campaign
 
 

@@ -82,7 +82,7 @@ _LINES = text("""
 SELECT * FROM (
     SELECT lane, tenant_id, id, row_number() OVER its_order - 1 AS before,
         count(*) OVER its AS amount, sum(pixels) OVER its AS pixels
-    FROM jobs WHERE status = 'queued'
+    FROM jobs WHERE status = 'queued' AND NOT paused AND NOT unfunded
     WINDOW its AS (PARTITION BY lane, tenant_id), its_order AS (its ORDER BY id)
 ) AS waiting WHERE mod(before, :stride) = 0 ORDER BY lane, tenant_id, id
 """).columns(id=Uuid, tenant_id=Uuid)
@@ -95,7 +95,8 @@ FROM jobs WHERE status = 'running' GROUP BY lane
 _BETWEEN = text("""
 SELECT count(*) FROM (
     SELECT FROM jobs
-    WHERE status = 'queued' AND lane = :lane AND tenant_id = :tenant_id
+    WHERE status = 'queued' AND NOT paused AND NOT unfunded
+        AND lane = :lane AND tenant_id = :tenant_id
         AND id >= :first AND id < :job
     ORDER BY id LIMIT :most
 ) AS older

@@ -1,40 +1,69 @@
 """Campaigns: their counts, kept without a race, and their end, told once."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Row, Uuid, bindparam, case, func, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Row,
+    Uuid,
+    bindparam,
+    case,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from app.db import events
 from app.db.models import Campaign
 from app.domain.job import FINAL, JobStatus
 from app.errors import IllegalTransition, NotFound
 
 
-def count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> None:
-    """
-    Add ended jobs to their campaigns; the row lock orders workers, so the last one is the last.
+@dataclass(slots=True)
+class Share:
+    """What a group of moved jobs means to one campaign."""
 
-    Campaigns are taken in the order of their ids: two groups cannot wait for each other.
+    jobs: int = 0
+    cost: int = 0
+    reviewed: int = 0  #: had been counted as in review, with their cost
+    freed: int = 0  #: of the budget, set aside for them until now
+    unfunded: int = 0  #: ended without the budget ever having had room for them
+
+    def add(self, row: Row[Any]) -> None:
+        self.jobs += 1
+        if row.verdict is not None:
+            self.reviewed += 1
+            return
+        self.cost += row.cost_micros or 0
+        self.unfunded += row.unfunded
+        self.freed += 0 if row.unfunded else row.reserved_micros
+
+
+def count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> list[Campaign]:
     """
-    ended = Counter(row.campaign_id for row in rows if row.campaign_id is not None)
-    costs: Counter[UUID] = Counter()
+    Add moved jobs to their campaigns; the row lock orders workers, so the last one is the last.
+
+    Campaigns are taken in the order of their ids: two groups cannot wait for each other. Answers
+    with them as they are now.
+    """
+    shares: defaultdict[UUID, Share] = defaultdict(Share)
     for row in rows:
         if row.campaign_id is not None:
-            costs[row.campaign_id] += row.cost_micros or 0
-    for campaign_id in sorted(ended):
-        _add(session, campaign_id, to, ended[campaign_id], costs[campaign_id])
+            shares[row.campaign_id].add(row)
+    return [_add(session, its_id, to, shares[its_id]) for its_id in sorted(shares)]
 
 
-def _add(session: Session, campaign_id: UUID, to: JobStatus, jobs: int, cost: int) -> None:
-    added = {"its_id": campaign_id, "more_jobs": jobs, "more_cost": cost}
-    campaign = session.scalars(_ADD[to], added, execution_options={"populate_existing": True}).one()
-    if campaign.finished_at is not None:
-        events.record_completed(session, campaign)
+def _add(session: Session, campaign_id: UUID, to: JobStatus, share: Share) -> Campaign:
+    given = {f"more_{name}": value for name, value in asdict(share).items()}
+    now = {"populate_existing": True}
+    return session.scalars(_ADD[to], {"its_id": campaign_id, **given}, execution_options=now).one()
 
 
 def get(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign:
@@ -43,6 +72,18 @@ def get(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign:
     if campaign is None or campaign.tenant_id != tenant_id:
         raise NotFound(f"There is no campaign {campaign_id}.")
     return campaign
+
+
+def ended(campaign: Campaign) -> int:
+    """How many of its jobs have, one way or the other."""
+    return sum(getattr(campaign, status.value) for status in FINAL)
+
+
+def status(campaign: Campaign) -> Literal["running", "paused", "finished"]:
+    """What its owner is told that it does."""
+    if campaign.finished_at is not None:
+        return "finished"
+    return "running" if campaign.paused_at is None else "paused"
 
 
 def unfinished(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign:
@@ -59,23 +100,53 @@ def note_cancel(session: Session, campaign_id: UUID) -> None:
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(given_up))
 
 
+def reopen(session: Session, campaign_id: UUID, rows: Sequence[Row[Any]], ended: JobStatus) -> None:
+    """
+    Take retried jobs out of the counts; a campaign that had finished begins another round.
+
+    Where there is a budget, they wait for it like those it had no room for.
+    """
+    amount, counted = len(rows), getattr(Campaign, ended.value)
+    values = {
+        ended.value: counted - amount,
+        "version": Campaign.version + 1,
+        "round": Campaign.round + case((Campaign.finished_at.is_not(None), 1), else_=0),
+        "finished_at": None,
+        "unfunded": Campaign.unfunded + sum(row.unfunded for row in rows),
+    }
+    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(values))
+
+
+def steer(session: Session, campaign_id: UUID) -> None:
+    """
+    One at a time may pause, resume, retry, cancel or reprioritise a campaign.
+
+    Not by its row: workers lock that after their jobs, and whoever steers locks jobs, too.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(campaign_id), 0))))
+
+
 def _adding(to: JobStatus) -> ReturningUpdate[Campaign]:
-    more = bindparam("more_jobs", type_=Integer)
-    finals = Campaign.succeeded + Campaign.failed + Campaign.canceled + more
-    cost = Campaign.cost_micros + bindparam("more_cost", type_=BigInteger)
-    return (
-        update(Campaign)
-        .where(Campaign.id == bindparam("its_id", type_=Uuid))
-        .values(
-            {
-                to.value: getattr(Campaign, to.value) + more,
-                "cost_micros": cost,
-                "version": Campaign.version + 1,
-                "finished_at": case((finals == Campaign.total, func.now())),
-            }
-        )
-        .returning(Campaign)
-    )
+    """The statement for jobs that move there; built once."""
+
+    def more(name: str) -> BindParameter[int]:
+        return bindparam(f"more_{name}", type_=BigInteger)
+
+    values: dict[str, ColumnElement[Any]] = {
+        "in_review": Campaign.in_review - more("reviewed"),
+        "cost_micros": Campaign.cost_micros + more("cost"),
+        "allotted_micros": case(
+            (Campaign.budget_micros.is_not(None), Campaign.allotted_micros - more("freed")), else_=0
+        ),
+        "unfunded": Campaign.unfunded - more("unfunded"),
+        "version": Campaign.version + 1,
+    }
+    values[to.value] = values.get(to.value, getattr(Campaign, to.value)) + more("jobs")
+    if to.final:
+        ended = sum((getattr(Campaign, status.value) for status in FINAL), more("jobs"))
+        values["finished_at"] = case((ended == Campaign.total, func.now()))
+    its = Campaign.id == bindparam("its_id", type_=Uuid)
+    return update(Campaign).where(its).values(values).returning(Campaign)
 
 
-_ADD = {to: _adding(to) for to in FINAL}
+_ADD = {to: _adding(to) for to in (*FINAL, JobStatus.IN_REVIEW)}

@@ -10,36 +10,58 @@ from sqlalchemy.orm import Session
 from app.db.models import Campaign, Delivery, EventRow
 from app.domain.events import JOB_EVENTS, EventType
 from app.domain.ids import new_id
-from app.domain.job import JobStatus
+from app.domain.job import FINAL, JobStatus
 
 
 def record(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> None:
-    """An event for each moved job whose webhook wants this kind; most moves write nothing."""
-    kind = JOB_EVENTS.get(to)
-    wanted = [row for row in rows if row.webhook and kind in row.webhook["events"]]
-    if kind is None or not wanted:
-        return
-    _write(session, [(_of_job(kind, row), row.webhook["url"]) for row in wanted])
+    """The events of each moved job that its webhook wants; most moves write nothing."""
+    wanted = [
+        (_of_job(kind, row, last=kind is JOB_EVENTS.get(to)), row.webhook["url"])
+        for row in rows
+        if row.webhook
+        for kind in _kinds(to, row)
+        if kind in row.webhook["events"]
+    ]
+    if wanted:
+        _write(session, wanted)
+
+
+def _kinds(to: JobStatus, row: Row[Any]) -> list[EventType]:
+    """What a move means: of a reviewer's word that it was said, and what came of it."""
+    said = [EventType.JOB_REVIEWED] if row.verdict is not None else []
+    return [*said, JOB_EVENTS[to]] if to in JOB_EVENTS else []
+
+
+def record_budget(session: Session, campaign: Campaign) -> None:
+    """The one `campaign.budget`: 80 % are spent, or what is left pays for nothing more."""
+    facts = {"budget_micros": campaign.budget_micros, "unpaid": campaign.unfunded}
+    _record_campaign(session, EventType.CAMPAIGN_BUDGET, campaign, facts)
 
 
 def record_completed(session: Session, campaign: Campaign) -> None:
-    """The one `campaign.completed`, in the transaction of the last job that ended."""
-    if not campaign.webhook or EventType.CAMPAIGN_COMPLETED not in campaign.webhook["events"]:
+    """The one `campaign.completed` of a round, in the transaction of the last job that ended."""
+    words = ("total", *(status.value for status in FINAL))
+    counts = {word: getattr(campaign, word) for word in words}
+    _record_campaign(session, EventType.CAMPAIGN_COMPLETED, campaign, {"counts": counts})
+
+
+def _record_campaign(
+    session: Session, kind: EventType, campaign: Campaign, facts: dict[str, Any]
+) -> None:
+    if not campaign.webhook or kind not in campaign.webhook["events"]:
         return
-    counts = {
-        word: getattr(campaign, word) for word in ("total", "succeeded", "failed", "canceled")
-    }
     event = {
         "id": new_id(),
         "tenant_id": campaign.tenant_id,
-        "type": EventType.CAMPAIGN_COMPLETED,
+        "type": kind,
         "job_id": None,
         "campaign_id": campaign.id,
         "sequence": campaign.version,
+        "round": campaign.round,
         "data": {
             "campaign_id": str(campaign.id),
             "name": campaign.name,
-            "counts": counts,
+            **facts,
             "cost_micros": campaign.cost_micros,
         },
     }
@@ -51,16 +73,20 @@ def written(session: Session) -> bool:
     return bool(session.info.get("deliveries"))
 
 
-def _of_job(kind: EventType, row: Row[Any]) -> dict[str, Any]:
+def _of_job(kind: EventType, row: Row[Any], *, last: bool) -> dict[str, Any]:
+    """`last`: nothing else is told of this move."""
+    shown = row.status is JobStatus.SUCCEEDED  # what is not approved is not named
     facts = {
         "job_id": str(row.id),
         "campaign_id": _text(row.campaign_id),
         "custom_id": row.custom_id,
         "status": row.status.value,
         "attempt": row.attempt,
-        "asset_id": row.output_digest,
+        "asset_id": row.output_digest if shown else None,
         "cost_micros": row.cost_micros,
         "error_code": row.error_code,
+        "warnings": row.warnings or None,
+        "review": row.verdict,
     }
     return {
         "id": new_id(),
@@ -68,7 +94,8 @@ def _of_job(kind: EventType, row: Row[Any]) -> dict[str, Any]:
         "type": kind,
         "job_id": row.id,
         "campaign_id": row.campaign_id,
-        "sequence": 2 * row.attempt + row.status.final,  # started, ended, started again ...
+        "sequence": 2 * row.version + last,
+        "round": row.round,
         "data": {key: value for key, value in facts.items() if value is not None},
     }
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.db.models import AssetKind
 from app.domain.ids import new_id
 from app.domain.job import Lane
+from app.domain.terms import PLAIN, Terms
 from app.errors import NotFound
 
 
@@ -32,6 +33,7 @@ class NewJob:
     metadata: dict[str, Any] | None = None
     reserve_micros: int = 0
     tags: dict[str, str] | None = None  #: None: those that all jobs of the call have
+    unfunded: bool = False  #: its campaign's budget has no room for it yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,16 @@ WITH item AS (
     SELECT * FROM json_to_recordset(CAST(:items AS json)) AS item (
         id uuid, lane text, source text, style_version_id uuid, parameters jsonb,
         custom_id text, content_digest text, pixels int, render_key text, metadata jsonb,
-        reserve_micros bigint, tags jsonb)
+        reserve_micros bigint, unfunded boolean, tags jsonb)
 ), job AS (
     INSERT INTO jobs (id, tenant_id, campaign_id, custom_id, lane, source, content_digest,
-        pixels, style_version_id, parameters, render_key, metadata, webhook, tags, principal)
+        pixels, style_version_id, parameters, render_key, metadata, reserved_micros, unfunded,
+        deadline_at, priority, review, webhook, tags, principal)
     SELECT id, :tenant_id, :campaign_id, custom_id, lane, source, content_digest,
         pixels, style_version_id, parameters, render_key, coalesce(metadata, '{}'),
-        CAST(:webhook AS jsonb), coalesce(tags, CAST(:tags AS jsonb)), :principal
+        reserve_micros, coalesce(unfunded, false),
+        now() + make_interval(secs => :cancel_after), :priority, :review, CAST(:webhook AS jsonb),
+        coalesce(tags, CAST(:tags AS jsonb)), :principal
     FROM item ORDER BY id
 ), history AS (
     INSERT INTO job_history (job_id, status, attempt) SELECT id, 'queued', 0 FROM item
@@ -79,6 +84,7 @@ def add_jobs(
     rate_card: str,
     tags: Mapping[str, str] | None = None,
     principal: str | None = None,
+    terms: Terms = PLAIN,
 ) -> None:
     """
     Queue jobs, with the first line of their history and the reservation for each.
@@ -95,6 +101,7 @@ def add_jobs(
             "rate_card": rate_card,
             "tags": json.dumps(tags or {}),
             "principal": principal,
+            **terms.model_dump(),
         },
     )
 

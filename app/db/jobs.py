@@ -1,5 +1,6 @@
 """What changes a job, but for rescues (`app.db.lost`). All are moves (`app.db.moves`)."""
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -53,6 +54,8 @@ class Success:
     cost_micros: int
     timings: str  #: JSON, milliseconds per stage
     bill: Bill | None = None  #: None: nothing was measured, as of what was drawn before
+    warnings: Sequence[str] = ()  #: what is odd about the output
+    review: bool = False  #: a person must approve it first
 
 
 def claim(
@@ -96,7 +99,22 @@ def renew(
 
 
 def succeed(session: Session, successes: Sequence[Success], *, by: str) -> set[UUID]:
-    """End these jobs well; one whose attempt is no longer held is left as it is."""
+    """
+    End these jobs well, or hand them to a reviewer; one whose attempt is no longer held is left.
+
+    Answers with those whose attempt counted.
+    """
+    waiting = [success for success in successes if success.review]
+    if waiting:  # two statements: locked beforehand in the order that all groups are locked in
+        ids = [success.held.id for success in successes]
+        session.execute(select(Job.id).where(Job.id.in_(ids)).order_by(Job.id).with_for_update())
+    done = _bring(session, JobStatus.IN_REVIEW, waiting, by)
+    return done | _bring(
+        session, JobStatus.SUCCEEDED, [one for one in successes if not one.review], by
+    )
+
+
+def _bring(session: Session, to: JobStatus, successes: Sequence[Success], by: str) -> set[UUID]:
     if not successes:
         return set()
     successes = sorted(successes, key=lambda success: success.held.id)
@@ -104,10 +122,11 @@ def succeed(session: Session, successes: Sequence[Success], *, by: str) -> set[U
         "new_output": [success.output_digest for success in successes],
         "new_cost": [success.cost_micros for success in successes],
         "new_timings": [success.timings for success in successes],
+        "new_warnings": [json.dumps(list(success.warnings)) for success in successes],
     }
     held = _new(success.held for success in successes)
     bills = {success.held.id: success.bill for success in successes if success.bill}
-    moved = carry_out(session, JobStatus.SUCCEEDED, _SUCCEED, by=by, bills=bills, **held, **brought)
+    moved = carry_out(session, to, _BRING[to], by=by, bills=bills, **held, **brought)
     return {row.id for row in moved}
 
 
@@ -139,7 +158,14 @@ def hand_back(session: Session, held: Iterable[Held], *, by: str) -> int:
     return len(carry_out(session, JobStatus.QUEUED, _HAND_BACK, by=by, note=note, **given))
 
 
-def fetched(session: Session, held: Held, *, content_digest: str, pixels: int, key: str) -> bool:
+def fetched(
+    session: Session,
+    held: Held,
+    *,
+    content_digest: str,
+    pixels: int,
+    key: str,
+) -> Sequence[Row[Any]]:
     """The picture behind a URL is stored: the job now waits for a stylizing worker."""
     mine = and_(Job.id == held.id, Job.attempt == held.attempt, Job.status == JobStatus.RUNNING)
     prints = Job.parameters["quality"].astext == Quality.PRINT
@@ -154,7 +180,7 @@ def fetched(session: Session, held: Held, *, content_digest: str, pixels: int, k
         "render_key": key,
         "crashes": 0,  # its server and its header are behind it
     }
-    return bool(move(session, JobStatus.QUEUED, mine, note="fetched", lane=lane, **changes))
+    return move(session, JobStatus.QUEUED, mine, note="fetched", lane=lane, **changes)
 
 
 def cancel(session: Session, tenant_id: UUID, job_id: UUID) -> None:
@@ -168,6 +194,7 @@ def cancel(session: Session, tenant_id: UUID, job_id: UUID) -> None:
 def cancel_campaign(session: Session, campaign_id: UUID) -> int:
     """Withdraw everything of a campaign that is not finished; what is finished is kept."""
     # Locked in the order of their ids, as groups are when they end: nobody waits in a circle.
+    # What awaits review is kept, too: it is done and paid for, and a reviewer ends it.
     open_ones = Job.status.in_(sorted(sources(JobStatus.CANCELED)))
     its = select(Job.id).where(Job.campaign_id == campaign_id, open_ones).order_by(Job.id)
     return len(move(session, JobStatus.CANCELED, Job.id.in_(its.with_for_update())))
@@ -223,13 +250,19 @@ _RENEW = (
     .returning(Job.id)
 )
 
-_done = as_table(id=Uuid, attempt=Integer, output=String, cost=BigInteger, timings=String)
-_SUCCEED = moving(
-    JobStatus.SUCCEEDED,
-    *_held(_done),
-    output_digest=_done.c.output,
-    cost_micros=_done.c.cost,
-    timings=cast(_done.c.timings, JSONB),
+_done = as_table(
+    id=Uuid, attempt=Integer, output=String, cost=BigInteger, timings=String, warnings=String
 )
+_BRING = {
+    to: moving(
+        to,
+        *_held(_done),
+        output_digest=_done.c.output,
+        cost_micros=_done.c.cost,
+        timings=cast(_done.c.timings, JSONB),
+        warnings=cast(_done.c.warnings, JSONB),
+    )
+    for to in (JobStatus.SUCCEEDED, JobStatus.IN_REVIEW)
+}
 
 _HAND_BACK = moving(JobStatus.QUEUED, *_held(as_table(id=Uuid, attempt=Integer)))

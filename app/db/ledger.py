@@ -5,7 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Double, Row, String, Uuid, bindparam, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Double,
+    Integer,
+    Row,
+    String,
+    Uuid,
+    bindparam,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from app.db.models import LedgerEntry
@@ -21,21 +33,28 @@ class Bill:
 
 
 _CLOSE = text("""
-    INSERT INTO ledger (tenant_id, campaign_id, job_id, kind, amount_micros, rate_card,
+    WITH done AS (
+        SELECT ledger.tenant_id, ledger.campaign_id, ledger.job_id, ledger.round,
+            ledger.amount_micros, ledger.rate_card, ended.*
+        FROM ledger JOIN unnest(:ids, :rounds, :costs, CAST(:cards AS text[]),
+            CAST(:device_ms AS float[]), CAST(:cpu_ms AS float[]),
+            CAST(:stored_bytes AS bigint[]), CAST(:signatures AS int[]))
+            AS ended (job, its_round, cost, card, device_ms, cpu_ms, stored_bytes, signatures)
+            ON job_id = job AND round = its_round
+        WHERE kind = 'reserve'
+    )
+    INSERT INTO ledger (tenant_id, campaign_id, job_id, round, kind, amount_micros, rate_card,
         device_ms, cpu_ms, stored_bytes, signatures)
-    SELECT tenant_id, campaign_id, job_id, 'release', -amount_micros, rate_card,
+    SELECT tenant_id, campaign_id, job_id, round, 'release', -amount_micros, rate_card,
         NULL, NULL, NULL, NULL
-    FROM ledger WHERE job_id = ANY(:ids) AND kind = 'reserve'
+    FROM done
     UNION ALL
-    SELECT tenant_id, campaign_id, job_id, 'settle', cost, coalesce(card, rate_card),
-        done.device_ms, done.cpu_ms, done.stored_bytes, done.signatures
-    FROM ledger JOIN unnest(:ids, :costs, CAST(:cards AS text[]),
-        CAST(:device_ms AS float[]), CAST(:cpu_ms AS float[]), CAST(:stored_bytes AS bigint[]),
-        CAST(:signatures AS int[]))
-        AS done (job, cost, card, device_ms, cpu_ms, stored_bytes, signatures) ON job = job_id
-    WHERE kind = 'reserve' AND cost IS NOT NULL
+    SELECT tenant_id, campaign_id, job_id, round, 'settle', cost, coalesce(card, rate_card),
+        device_ms, cpu_ms, stored_bytes, signatures
+    FROM done WHERE cost IS NOT NULL
 """).bindparams(
     bindparam("ids", type_=ARRAY(Uuid)),
+    bindparam("rounds", type_=ARRAY(Integer)),
     bindparam("costs", type_=ARRAY(BigInteger)),
     bindparam("cards", type_=ARRAY(String)),
     bindparam("device_ms", type_=ARRAY(Double)),
@@ -44,18 +63,31 @@ _CLOSE = text("""
     bindparam("signatures", type_=ARRAY(BigInteger)),
 )
 
+_REOPEN = text("""
+    INSERT INTO ledger (tenant_id, campaign_id, job_id, round, kind, amount_micros, rate_card)
+    SELECT tenant_id, campaign_id, job_id, its_round, 'reserve', amount_micros, rate_card
+    FROM ledger JOIN unnest(:ids, :rounds) AS again (job, its_round)
+        ON job_id = job AND round = its_round - 1
+    WHERE kind = 'reserve'
+""").bindparams(
+    bindparam("ids", type_=ARRAY(Uuid)),
+    bindparam("rounds", type_=ARRAY(Integer)),
+)
+
 
 def close(session: Session, rows: Sequence[Row[Any]], bills: Mapping[UUID, Bill]) -> None:
     """
-    Release what was reserved for ended jobs, and settle those that have a cost.
+    Release what this round reserved for ended jobs, and settle those that have a cost.
 
     One that has it from elsewhere, without a bill, is settled under its reservation's card.
     """
+    if not rows:
+        return
     its = [bills.get(row.id) for row in rows]
     session.execute(
         _CLOSE,
         {
-            "ids": [row.id for row in rows],
+            **_rounds(rows),
             "costs": [row.cost_micros for row in rows],
             "cards": [bill and bill.rate_card for bill in its],
             "device_ms": [bill and bill.usage.device_ms for bill in its],
@@ -64,6 +96,15 @@ def close(session: Session, rows: Sequence[Row[Any]], bills: Mapping[UUID, Bill]
             "signatures": [bill and round(bill.usage.signatures) for bill in its],
         },
     )
+
+
+def reopen(session: Session, rows: Sequence[Row[Any]]) -> None:
+    """Reserve again, as much as the round before, for jobs that are retried."""
+    session.execute(_REOPEN, _rounds(rows))
+
+
+def _rounds(rows: Sequence[Row[Any]]) -> dict[str, Any]:
+    return {"ids": [row.id for row in rows], "rounds": [row.round for row in rows]}
 
 
 def balance(session: Session, tenant_id: Any) -> int:

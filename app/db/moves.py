@@ -19,10 +19,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.db import campaigns, events, ledger
+from app.db import budgets, campaigns, events, ledger
 from app.db.ledger import Bill
-from app.db.models import Job, JobHistory
+from app.db.models import Campaign, Job, JobHistory
 from app.domain.job import JobStatus, sources
+from app.errors import BudgetExceeded
 
 #: What every move tells about the jobs it moved.
 MOVED = (
@@ -32,6 +33,8 @@ MOVED = (
     Job.custom_id,
     Job.status,
     Job.attempt,
+    Job.round,
+    Job.version,
     Job.lane,
     Job.source,
     Job.content_digest,
@@ -44,6 +47,11 @@ MOVED = (
     Job.error_code,
     Job.failures,
     Job.crashes,
+    Job.reserved_micros,
+    Job.unfunded,
+    Job.review,
+    Job.warnings,
+    Job.verdict,
 )
 
 BY: Final = bindparam("by", type_=String)
@@ -101,10 +109,38 @@ def carry_out(
     rows = session.execute(statement, {"by": by, "remark": note, **given}).all()
     if rows:
         events.record(session, to, rows)
-    if rows and to.final:
-        ledger.close(session, rows, bills or {})
-        campaigns.count(session, to, rows)
+    if rows and (to.final or to is JobStatus.IN_REVIEW):
+        ledger.close(session, [row for row in rows if row.verdict is None], bills or {})
+        _count(session, to, rows)
     return rows
+
+
+def _count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> None:
+    """Campaigns hear of it; a budget that is spent by then ends what it no longer pays for."""
+    for campaign in campaigns.count(session, to, rows):
+        finished = campaign.finished_at is not None  # what the budget ends is told by itself
+        settle_budget(session, campaign)
+        if finished:
+            events.record_completed(session, campaign)
+
+
+def settle_budget(session: Session, campaign: Campaign) -> None:
+    """Let jobs in for which there is room by now, or end those for which there never will be."""
+    if budgets.settle(session, campaign):
+        move(
+            session,
+            JobStatus.FAILED,
+            Job.id.in_(budgets.unpaid(campaign.id)),
+            error_code=BudgetExceeded.code,
+            error_detail=f"The budget of {campaign.budget_micros:,} millionths paid for others.",
+        )
+
+
+def settle_budgets(session: Session) -> None:
+    """The same for every campaign whose budget jobs wait for: a worker may have skipped some."""
+    waiting = select(Campaign).where(Campaign.unfunded > 0).order_by(Campaign.id)
+    for campaign in session.scalars(waiting.with_for_update(skip_locked=True)).all():
+        settle_budget(session, campaign)
 
 
 def _consequences(to: JobStatus) -> dict[str, Any]:

@@ -1,36 +1,42 @@
 """Which jobs a claim takes: the queue, read from the table itself."""
 
-from sqlalchemy import ScalarSelect, Select, String, Uuid, bindparam, column, select, text
+from sqlalchemy import ScalarSelect, Select, String, Uuid, bindparam, column, func, select, text
 from sqlalchemy.orm import Session
 
 from app.db.models import Job
-from app.domain.job import JobStatus, Lane
+from app.domain.job import Lane
 
-#: Each tenant's oldest first, one of each tenant in turn. The recursion hops from tenant to
-#: tenant along the partial index, so that a tenant with 50,000 waiting jobs costs one hop.
+#: Each tenant's most urgent and oldest first, one of each tenant in turn. The recursion hops from
+#: tenant to tenant along the partial index, so that a tenant with 50,000 waiting jobs costs one
+#: hop, and one with 50,000 paused jobs none.
 _CLAIMABLE = """
 WITH RECURSIVE waiting_tenant AS (
     (SELECT tenant_id FROM jobs
-     WHERE status = 'queued' AND lane = :its_lane ORDER BY tenant_id LIMIT 1)
+     WHERE status = 'queued' AND NOT paused AND NOT unfunded AND lane = :its_lane
+     ORDER BY tenant_id LIMIT 1)
   UNION ALL
     SELECT (SELECT jobs.tenant_id FROM jobs
-            WHERE status = 'queued' AND lane = :its_lane AND jobs.tenant_id > last.tenant_id
+            WHERE status = 'queued' AND NOT paused AND NOT unfunded AND lane = :its_lane
+              AND jobs.tenant_id > last.tenant_id
             ORDER BY jobs.tenant_id LIMIT 1)
     FROM waiting_tenant AS last WHERE last.tenant_id IS NOT NULL
 ), candidate AS (
-    SELECT oldest.id, oldest.pixels, oldest.tenant_id
+    SELECT first.id, first.pixels, first.tenant_id, first.priority
     FROM waiting_tenant CROSS JOIN LATERAL (
-        SELECT id, pixels, jobs.tenant_id FROM jobs
-        WHERE status = 'queued' AND lane = :its_lane AND jobs.tenant_id = waiting_tenant.tenant_id
+        SELECT id, pixels, jobs.tenant_id, priority FROM jobs
+        WHERE status = 'queued' AND NOT paused AND NOT unfunded AND lane = :its_lane
+          AND jobs.tenant_id = waiting_tenant.tenant_id
           AND available_at <= now() AND crashes <= :most_crashes AND pixels <= :most_each
-        ORDER BY id LIMIT :most_jobs FOR UPDATE SKIP LOCKED
-    ) AS oldest
+          AND (deadline_at IS NULL OR deadline_at > now())
+        ORDER BY priority DESC, id LIMIT :most_jobs FOR UPDATE SKIP LOCKED
+    ) AS first
 ), turn AS (
-    SELECT id, pixels, row_number() OVER (PARTITION BY tenant_id ORDER BY id) AS round
+    SELECT id, pixels,
+        row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, id) AS turn
     FROM candidate
 ), place AS (
     SELECT id, pixels, row_number() OVER w AS place, sum(pixels) OVER w - pixels AS before
-    FROM turn WINDOW w AS (ORDER BY round, id)
+    FROM turn WINDOW w AS (ORDER BY turn, id)
 )
 SELECT id FROM place WHERE place <= :most_jobs AND before < :most_pixels
   AND (place = 1 OR pixels <= :most_pixels)
@@ -57,6 +63,8 @@ def waiting_lanes(session: Session) -> list[Lane]:
 
 def _waits(lane: Lane) -> ScalarSelect[bool]:
     ready = select(Job.id).where(
-        Job.status == JobStatus.QUEUED, Job.lane == lane, Job.available_at <= text("now()")
+        text("status = 'queued' AND NOT paused AND NOT unfunded"),
+        Job.lane == lane,
+        Job.available_at <= func.now(),
     )
     return select(ready.limit(1).exists()).scalar_subquery()

@@ -50,7 +50,12 @@ _SHOWN: Any = (
     .outerjoin(Asset, and_(Asset.tenant_id == Job.tenant_id, Asset.digest == Job.output_digest))
     .outerjoin(Inference, and_(Inference.job_id == Job.id, Inference.attempt == Job.attempt))
     .outerjoin(
-        LedgerEntry, and_(LedgerEntry.job_id == Job.id, LedgerEntry.kind == EntryKind.SETTLE)
+        LedgerEntry,
+        and_(
+            LedgerEntry.job_id == Job.id,
+            LedgerEntry.kind == EntryKind.SETTLE,
+            LedgerEntry.round == Job.round,
+        ),
     )
     .outerjoin(KnownRateCard, KnownRateCard.name == LedgerEntry.rate_card)
 )
@@ -116,6 +121,13 @@ def items(
     wanted = _wanted(Job.campaign_id == campaign_id, status)
     if after is not None:
         wanted.append(Job.id > after)
+    return _rows(session, _SHOWN.where(*wanted).order_by(Job.id), limit)
+
+
+def reviews(
+    session: Session, wanted: Sequence[ColumnElement[bool]], *, limit: int
+) -> Sequence[Row[Any]]:
+    """Jobs that wait for a reviewer (`app.db.reviews.wanted`), oldest first."""
     return _rows(session, _SHOWN.where(*wanted).order_by(Job.id), limit)
 
 

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.db import campaigns
 from app.db.models import Campaign, Job, JobHistory
+from app.domain.job import FINAL
 from app.errors import NotFound
 
-COUNTED = ("succeeded", "failed", "canceled")
+ENDS = tuple(status.value for status in FINAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,13 @@ def campaign(session: Session, tenant_id: UUID, campaign_id: UUID, after: int) -
 
 
 def _counts(its: Campaign) -> dict[str, Any]:
-    counts = {name: getattr(its, name) for name in COUNTED}
+    counts = {name: getattr(its, name) for name in ENDS}
     return {
         "campaign_id": str(its.id),
-        "status": "running" if its.finished_at is None else "finished",
+        "status": campaigns.status(its),
         "total": its.total,
         **counts,
+        "in_review": its.in_review,
         "left": its.total - sum(counts.values()),
         "cost_micros": its.cost_micros,
     }

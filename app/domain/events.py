@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from app.domain.job import JobStatus
+from app.domain.job import FINAL, JobStatus
 
 
 class EventType(StrEnum):
@@ -17,6 +17,11 @@ class EventType(StrEnum):
     JOB_SUCCEEDED = "job.succeeded"
     JOB_FAILED = "job.failed"
     JOB_CANCELED = "job.canceled"
+    JOB_EXPIRED = "job.expired"
+    JOB_REJECTED = "job.rejected"
+    JOB_IN_REVIEW = "job.in_review"
+    JOB_REVIEWED = "job.reviewed"
+    CAMPAIGN_BUDGET = "campaign.budget"
     CAMPAIGN_COMPLETED = "campaign.completed"
 
 
@@ -25,11 +30,18 @@ JOB_EVENTS: Final[dict[JobStatus, EventType]] = {
     JobStatus.SUCCEEDED: EventType.JOB_SUCCEEDED,
     JobStatus.FAILED: EventType.JOB_FAILED,
     JobStatus.CANCELED: EventType.JOB_CANCELED,
+    JobStatus.EXPIRED: EventType.JOB_EXPIRED,
+    JobStatus.REJECTED: EventType.JOB_REJECTED,
+    JobStatus.IN_REVIEW: EventType.JOB_IN_REVIEW,
 }
 
 #: What a receiver gets when it does not say: one word a job, or one word a campaign.
-JOB_DEFAULT: Final = (EventType.JOB_SUCCEEDED, EventType.JOB_FAILED, EventType.JOB_CANCELED)
-CAMPAIGN_DEFAULT: Final = (EventType.CAMPAIGN_COMPLETED, EventType.JOB_FAILED)
+JOB_DEFAULT: Final = tuple(JOB_EVENTS[status] for status in FINAL)
+CAMPAIGN_DEFAULT: Final = (
+    EventType.CAMPAIGN_COMPLETED,
+    EventType.CAMPAIGN_BUDGET,
+    EventType.JOB_FAILED,
+)
 
 
 class Event(BaseModel):

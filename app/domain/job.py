@@ -5,30 +5,44 @@ from typing import Final
 
 
 class JobStatus(StrEnum):
-    """Where a job is; every change goes through `app.db.jobs.move`."""
+    """Where a job is; every change goes through `app.db.moves.move`."""
 
     QUEUED = "queued"  #: accepted and stored; a worker may claim it
     RUNNING = "running"  #: claimed by one worker, under one attempt number
+    IN_REVIEW = "in_review"  #: the output asset exists; nobody gets it before it is approved
     SUCCEEDED = "succeeded"  #: the output asset exists
     FAILED = "failed"  #: refused or out of attempts; `error_code` says which
     CANCELED = "canceled"  #: the caller withdrew it before it finished
+    REJECTED = "rejected"  #: a reviewer refused its output, which stays where it is, unseen
+    EXPIRED = "expired"  #: it still waited when its deadline came; nothing was billed
 
     @property
     def final(self) -> bool:
-        return not TRANSITIONS[self]
+        """Whether it has ended; a job that ended may still be retried, which is a new round."""
+        return self in FINAL
+
+    @property
+    def open(self) -> bool:
+        """Whether the machine still has to do something for it: a reviewer is no machine."""
+        return self in (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
-Q, R, S, F, C = JobStatus
+Q, R, W, S, F, C, N, E = JobStatus  # W: waits for a reviewer, N: who said no
 
 TRANSITIONS: Final[dict[JobStatus, frozenset[JobStatus]]] = {
-    Q: frozenset({R, F, C}),
-    R: frozenset({S, F, C, Q}),  # back to QUEUED: a retry, or a rescue of a lost worker
+    Q: frozenset({R, F, C, E}),
+    R: frozenset({S, W, F, C, Q}),  # back to QUEUED: a retry, or a rescue of a lost worker
+    W: frozenset({S, N}),
     S: frozenset(),
-    F: frozenset(),
+    F: frozenset({Q}),  # a new round of the same job, asked for by its owner
     C: frozenset(),
+    N: frozenset(),
+    E: frozenset({Q}),
 }
 
-FINAL: Final = tuple(status for status in JobStatus if not TRANSITIONS[status])
+FINAL: Final = (S, F, C, N, E)
+RETRYABLE: Final = (F, E)  #: ended without an output, and not by their owner's wish
+SHOWING: Final = (W, S, N)  #: these have an output
 
 
 def sources(target: JobStatus) -> frozenset[JobStatus]:

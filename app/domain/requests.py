@@ -20,6 +20,7 @@ from app.domain.parameters import (
     Variation,
 )
 from app.domain.tags import Tags
+from app.domain.terms import CancelAfter, Priority, ReviewRule, Terms
 
 MAX_ITEMS: Final = 1_000
 MAX_METADATA_BYTES: Final = 4_096
@@ -126,6 +127,14 @@ class JobOptions(Request):
     metadata: Metadata = {}
     tags: Tags = {}
     webhook: WebhookRequest | None = None
+    cancel_after: CancelAfter = None
+    priority: Priority = 0
+    review: ReviewRule = None
+
+    @property
+    def terms(self) -> Terms:
+        """What is agreed besides the picture."""
+        return Terms(cancel_after=self.cancel_after, priority=self.priority, review=self.review)
 
     @property
     def parameters(self) -> Parameters:
@@ -170,10 +179,22 @@ class CampaignItem(Request):
         return {name: value for name, value in mine.items() if value is not None}
 
 
+Budget = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=2**53,
+        description="The most that the campaign may cost, in millionths of the currency unit."
+        " What it does not pay for ends as failed, `budget-exceeded`, and is not billed.",
+    ),
+]
+
+
 class CampaignRequest(JobOptions):
     """Many pictures under one name; the style's version is pinned when it is accepted."""
 
     name: Word
+    budget_micros: Budget | None = None
     items: Annotated[list[CampaignItem], Field(min_length=1, max_length=MAX_ITEMS)]
 
     @model_validator(mode="after")

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.db import campaigns, handover
 from app.db.models import Campaign
+from app.domain.job import FINAL
 from app.domain.style import plain
 from app.errors import NotFound, NotOffered
 from app.storage import Storage, asset_key
@@ -24,7 +25,7 @@ from app.thumbnails import PIXELS, thumbnails
 
 PAIRS: Final = 6  #: pictures shown before and after
 SIDE: Final = 480  #: pixels of the longer side of each
-COUNTED: Final = ("succeeded", "failed", "canceled")
+COUNTED: Final = tuple(status.value for status in FINAL)
 
 
 class ReportFormat(StrEnum):

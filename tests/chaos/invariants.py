@@ -38,7 +38,7 @@ def accepted_work_is_there(evidence: Evidence, session: Session) -> Iterator[Fin
 
 def _wrong_ends(evidence: Evidence, session: Session) -> Iterator[Finding]:
     ended = "SELECT id, status, error_code, error_detail, metadata->>'mark' AS mark FROM jobs"
-    for row in _rows(session, f"{ended} WHERE status IN ('succeeded', 'failed', 'canceled')"):
+    for row in _rows(session, f"{ended} WHERE status NOT IN ('queued', 'running', 'in_review')"):
         allowed = evidence.journal.ends.get(row.mark or "", {"succeeded"})
         end = row.error_code if row.status == "failed" else row.status
         if end not in allowed:
@@ -87,12 +87,16 @@ def every_success_has_its_picture(evidence: Evidence, session: Session) -> Itera
 
 
 def ended_is_ended(evidence: Evidence, session: Session) -> Iterator[Finding]:
-    """I4: nothing happens to a job after its end, and it ends as its history says."""
+    """I4: nothing happens to a job after its end but a retry, and it ends as its history says."""
     after = """
-        SELECT job_id, count(*) AS lines FROM job_history JOIN (
-            SELECT job_id, min(id) AS last FROM job_history
-            WHERE status IN ('succeeded', 'failed', 'canceled') GROUP BY job_id
-        ) AS ended USING (job_id) WHERE id > last GROUP BY job_id"""
+        SELECT job_id, count(*) AS lines FROM (
+            SELECT job_id, status, note,
+                lag(status) OVER (PARTITION BY job_id ORDER BY id) AS before
+            FROM job_history
+        ) AS line WHERE before IN ('succeeded', 'failed', 'canceled', 'rejected', 'expired')
+            AND NOT (before IN ('failed', 'expired') AND status = 'queued'
+                AND coalesce(note, '') = 'retried')
+        GROUP BY job_id"""
     for row in _rows(session, after):
         yield Finding("I4", f"{row.lines} more things happened to job {row.job_id} after its end")
     apart = """
@@ -125,7 +129,8 @@ def one_committed_attempt(evidence: Evidence, session: Session) -> Iterator[Find
         FROM job_history AS ended LEFT JOIN job_history AS claim
             ON claim.job_id = ended.job_id AND claim.attempt = ended.attempt
             AND claim.status = 'running'
-        WHERE ended.status = 'succeeded' AND ended.worker IS DISTINCT FROM claim.worker"""
+        WHERE ended.worker IS DISTINCT FROM claim.worker AND (ended.status = 'in_review'
+            OR ended.status = 'succeeded' AND coalesce(ended.note, '') NOT LIKE 'approved%')"""
     for row in _rows(session, stolen):
         yield Finding(
             "I5",
@@ -134,7 +139,7 @@ def one_committed_attempt(evidence: Evidence, session: Session) -> Iterator[Find
         )
     measured = """
         SELECT jobs.id, jobs.attempt, count(inferences) AS times, max(inferences.attempt) AS other
-        FROM jobs LEFT JOIN inferences ON job_id = id WHERE status = 'succeeded'
+        FROM jobs LEFT JOIN inferences ON job_id = id WHERE output_digest IS NOT NULL
         GROUP BY jobs.id HAVING count(inferences) <> 1 OR max(inferences.attempt) <> jobs.attempt"""
     for row in _rows(session, measured):
         yield Finding(
@@ -167,6 +172,9 @@ def _expected_events(session: Session) -> set[tuple[str, str]]:
         SELECT id::text AS about, 'job.' || status AS type FROM jobs
         WHERE webhook->'events' ? ('job.' || status) AND finished_at IS NOT NULL
         UNION ALL
+        SELECT id::text, 'job.reviewed' FROM jobs
+        WHERE webhook->'events' ? 'job.reviewed' AND verdict IS NOT NULL
+        UNION ALL
         SELECT id::text, 'campaign.completed' FROM campaigns
         WHERE webhook->'events' ? 'campaign.completed' AND finished_at IS NOT NULL"""
     return {(row.about, row.type) for row in _rows(session, ends)}
@@ -187,14 +195,21 @@ def nobody_starved(evidence: Evidence, session: Session) -> Iterator[Finding]:
 
 
 def the_ledger_is_closed(evidence: Evidence, session: Session) -> Iterator[Finding]:
-    """Every job reserves once and releases once; it settles its cost if it succeeded."""
+    """Every round reserves once and releases once; the last settles its cost if it has one."""
     entries = """
         SELECT jobs.id, status, cost_micros, kinds, amounts FROM jobs LEFT JOIN (
-            SELECT job_id, string_agg(kind, ' ' ORDER BY kind) AS kinds,
-                sum(amount_micros) AS amounts FROM ledger GROUP BY job_id
-        ) AS entry ON job_id = jobs.id WHERE finished_at IS NOT NULL"""
+            SELECT job_id, round, string_agg(kind, ' ' ORDER BY kind) AS kinds,
+                sum(amount_micros) AS amounts FROM ledger GROUP BY job_id, round
+        ) AS entry ON job_id = jobs.id AND entry.round = jobs.round
+        WHERE finished_at IS NOT NULL"""
+    before = """
+        SELECT job_id, ledger.round, sum(amount_micros) AS amounts FROM ledger
+        JOIN jobs ON jobs.id = job_id WHERE ledger.round < jobs.round
+        GROUP BY job_id, ledger.round HAVING sum(amount_micros) <> 0"""
+    for row in _rows(session, before):
+        yield Finding("ledger", f"round {row.round} of job {row.job_id} left {row.amounts}")
     for row in _rows(session, entries):
-        done = row.status == "succeeded"
+        done = row.status in ("succeeded", "rejected")
         wanted = "release reserve settle" if done else "release reserve"
         if row.kinds != wanted:
             yield Finding("ledger", f"job {row.id} ({row.status}) has entries: {row.kinds}")
@@ -207,16 +222,21 @@ def the_ledger_is_closed(evidence: Evidence, session: Session) -> Iterator[Findi
 def campaigns_count_right(evidence: Evidence, session: Session) -> Iterator[Finding]:
     """A campaign's counts and cost are those of its jobs."""
     apart = """
-        SELECT campaigns.id, total, succeeded, failed, canceled, counted.*, campaigns.cost_micros
+        SELECT campaigns.id, total, succeeded, failed, canceled, rejected, expired, in_review,
+            counted.*, campaigns.cost_micros
         FROM campaigns JOIN (
             SELECT campaign_id, count(*) AS jobs,
                 count(*) FILTER (WHERE status = 'succeeded') AS s,
                 count(*) FILTER (WHERE status = 'failed') AS f,
                 count(*) FILTER (WHERE status = 'canceled') AS c,
+                count(*) FILTER (WHERE status = 'rejected') AS n,
+                count(*) FILTER (WHERE status = 'expired') AS e,
+                count(*) FILTER (WHERE status = 'in_review') AS w,
                 coalesce(sum(cost_micros), 0) AS cost
             FROM jobs GROUP BY campaign_id
         ) AS counted ON campaign_id = campaigns.id
-        WHERE (total, succeeded, failed, canceled, campaigns.cost_micros) <> (jobs, s, f, c, cost)
+        WHERE (total, succeeded, failed, canceled, rejected, expired, in_review,
+            campaigns.cost_micros) <> (jobs, s, f, c, n, e, w, cost)
     """
     for row in _rows(session, apart):
         said = f"{row.succeeded}+{row.failed}+{row.canceled} of {row.total}"

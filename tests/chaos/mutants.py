@@ -57,8 +57,9 @@ NO_STATE_GUARD = (
 TICKETS_BEFORE_COMMIT = (
     Edit(
         "app/submission.py",
-        "        queue(desk, session, tenant_id, [job], hook)\n    desk.tickets.work(job.lane)\n",
-        "        queue(desk, session, tenant_id, [job], hook)\n"
+        "        queue(desk, session, tenant_id, [job], hook, terms=options.terms)\n"
+        "    desk.tickets.work(job.lane)\n",
+        "        queue(desk, session, tenant_id, [job], hook, terms=options.terms)\n"
         "        desk.tickets.work(job.lane)\n",
     ),
     Edit("workers/sweep.py", "for lane in lanes:", "for lane in lanes[:0]:"),

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, costs, intake, jobs
+from app.db import Sessions, control, costs, intake, jobs, reviews
 from app.db.costs import NewInference
 from app.db.intake import NewAsset, NewJob
 from app.db.jobs import Held, Success
@@ -17,6 +17,8 @@ from app.db.models import AssetKind, Campaign
 from app.domain.ids import new_id, new_ids
 from app.domain.job import Lane
 from app.domain.parameters import Parameters
+from app.domain.review import Decision, ReviewQuery, Verdict
+from app.errors import UnknownStyle
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
 from tests.chaos.checker import check
@@ -105,11 +107,14 @@ class World:
         intake.add_assets(session, [asset])
         return asset
 
-    def _work(self) -> None:
+    def _work(self, *, review: bool = False) -> None:
         with self.sessions.begin() as session:
             rows = jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=99, pixels=10**9, lease=60)
             output = self.store(session, picture(3) + b" ", AssetKind.OUTPUT)
-            done = [Success(Held(row.id, row.attempt), output.digest, 70, "{}") for row in rows]
+            done = [
+                Success(Held(row.id, row.attempt), output.digest, 70, "{}", review=review)
+                for row in rows
+            ]
             jobs.succeed(session, done, by="w")
             costs.add(session, [_measured(row.id, row.attempt) for row in rows])
             session.execute(text("UPDATE deliveries SET state = 'delivered', delivered_at = now()"))
@@ -148,6 +153,26 @@ def output(world: World) -> Path:
 
 def test_nothing_is_found_where_nothing_is_wrong(world: World) -> None:
     assert world.found() == set()
+
+
+def test_what_was_retried_and_reviewed_is_no_fault(world: World) -> None:
+    with world.sessions.begin() as session:
+        asked = world._ask(session, 2)
+        [row] = jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=1, pixels=10**9, lease=60)
+        gone = UnknownStyle("gone")
+        jobs.break_off(session, Held(row.id, row.attempt), gone, failures=0, by="w")
+        control.retry_failed(session, world.ground.tenant_id, asked.id or new_id())
+    world._work(review=True)
+    with world.sessions.begin() as session:
+        query = ReviewQuery(campaign_id=asked.id)
+        approved = Verdict(decision=Decision.APPROVE)
+        reviews.decide_all(session, world.ground.tenant_id, query, approved, by="key:a")
+        session.execute(text("UPDATE deliveries SET state = 'delivered', delivered_at = now()"))
+    world.heard.clear()
+    world._hear()
+    assert world.found() == set()
+    world.say("DELETE FROM ledger WHERE kind = 'release' AND round = 1 AND job_id = :id", id=row.id)
+    assert world.found() == {"ledger"}
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from app.db import Sessions, costs, intake, jobs, keys, open_database
 from app.db.intake import NewAsset
 from app.db.models import AssetKind, Base
 from app.domain.job import Lane
+from app.domain.terms import Review
+from app.errors import InvalidImage
 from app.settings import LimitSettings, LocalStorageSettings, OptimizerSettings, Settings
 from app.storage import Blob, LocalStorage, asset_key
 from app.submission import Desk
@@ -80,7 +82,13 @@ def work(api: Api, *, amount: int = 1, lane: Lane = Lane.INTERACTIVE) -> list[UU
     with api.desk.sessions.begin() as session:
         claimed = jobs.claim(session, lane, worker="w", limit=amount, pixels=2**40, lease=60.0)
     ended = [
-        jobs.Success(jobs.Held(row.id, row.attempt), digest, 274, '{"engine": 12.5}')
+        jobs.Success(
+            jobs.Held(row.id, row.attempt),
+            digest,
+            274,
+            '{"engine": 12.5}',
+            review=row.review is not None and Review.parse(row.review).wants(row.id),
+        )
         for row in claimed
     ]
     with api.desk.sessions.begin() as session:
@@ -95,6 +103,16 @@ def work(api: Api, *, amount: int = 1, lane: Lane = Lane.INTERACTIVE) -> list[UU
         )
     whose = {row.campaign_id for row in claimed if row.campaign_id}
     Bell(api.redis_url).ring([*(row.id for row in claimed), *whose])
+    return [row.id for row in claimed]
+
+
+def fail(api: Api, *, amount: int = 1, lane: Lane = Lane.INTERACTIVE) -> list[UUID]:
+    """Claim jobs and end them for good, as a worker does that cannot read their pictures."""
+    with api.desk.sessions.begin() as session:
+        claimed = jobs.claim(session, lane, worker="w", limit=amount, pixels=2**40, lease=60.0)
+        for row in claimed:
+            held = jobs.Held(row.id, row.attempt)
+            jobs.break_off(session, held, InvalidImage("cut off"), failures=0, by="w")
     return [row.id for row in claimed]
 
 

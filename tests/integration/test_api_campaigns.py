@@ -29,9 +29,12 @@ def test_a_campaign_is_accepted_and_can_be_followed(api: Api, client: TestClient
         "total": 3,
         "queued": 3,
         "running": 0,
+        "in_review": 0,
         "succeeded": 0,
         "failed": 0,
         "canceled": 0,
+        "rejected": 0,
+        "expired": 0,
     }
     items = client.get(campaign["urls"]["items"], params={"limit": 2}).json()
     assert [item["custom_id"] for item in items["data"]] == ["0", "1"]

@@ -66,7 +66,9 @@ def test_a_form_may_name_only_the_address_of_its_webhook(api: Api, client: TestC
     with api.desk.sessions() as session:
         row = session.scalars(select(Job)).one()
     assert row.webhook is not None
-    assert row.webhook["events"] == ["job.canceled", "job.failed", "job.succeeded"]
+    assert row.webhook["events"] == [
+        *("job.canceled", "job.expired", "job.failed", "job.rejected", "job.succeeded")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,6 +132,7 @@ def test_a_failed_job_says_why(api: Api, client: TestClient) -> None:
         "title": "The picture cannot be read",
         "detail": "the file ends in the middle",
         "retryable": False,
+        "billed": False,
     }
 
 

@@ -4,11 +4,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from app.db import jobs, open_database, styles
+from app.db import (
+    Sessions,
+    control,
+    deadlines,
+    intake,
+    jobs,
+    open_database,
+    reviews,
+    styles,
+)
+from app.db.jobs import Held, Success
 from app.db.migrations import downgrade, upgrade
 from app.db.models import Base
+from app.domain.events import EventType
 from app.domain.job import Lane
-from tests.rows import new_campaign, new_ground, new_jobs
+from app.domain.review import Decision, Verdict
+from app.errors import UnknownStyle
+from tests.rows import Ground, new_asset, new_campaign, new_ground, new_jobs
 
 
 def test_the_migrations_make_exactly_the_tables_we_declare(empty_database_url: str) -> None:
@@ -33,6 +46,7 @@ def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> No
         )
         assert learning.slug == f"{ground.tenant_id}/harbour"
         session.execute(text("UPDATE jobs SET stage = 'draw' WHERE status = 'running'"))
+    _steered(sessions, ground)
     sessions.kw["bind"].dispose()
     downgrade(empty_database_url, "base")
     engine = create_engine(empty_database_url)
@@ -40,6 +54,29 @@ def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> No
     upgrade(empty_database_url)
     assert set(Base.metadata.tables) <= set(inspect(engine).get_table_names())
     engine.dispose()
+
+
+def _steered(sessions: Sessions, ground: Ground) -> None:
+    """Jobs in review, rejected, expired, and failed in two rounds, with all their events."""
+    hook = {"url": "http://a.test/", "events": [kind.value for kind in EventType]}
+    with sessions.begin() as session:
+        campaign_id = new_campaign(session, ground, 5, hook)
+        control.prioritise_campaign(session, ground.tenant_id, campaign_id, 10)
+        rows = jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=3, pixels=10**9, lease=60)
+        assert {row.campaign_id for row in rows} == {campaign_id}
+        session.execute(text("UPDATE jobs SET deadline_at = now() WHERE status = 'queued'"))
+        assert deadlines.expire(session) >= 2
+        asset = new_asset(ground, "output")
+        intake.add_assets(session, [asset])
+        held = [Held(row.id, row.attempt) for row in rows]
+        made = [Success(one, asset.digest, 70, "{}", review=True) for one in held[:2]]
+        assert len(jobs.succeed(session, made, by="w")) == 2
+        no = Verdict(decision=Decision.REJECT, reason_code="off-brand")
+        reviews.decide(session, ground.tenant_id, held[0].id, no, by="key:a")
+        jobs.break_off(session, held[2], UnknownStyle("gone"), failures=0, by="w")
+        control.retry_job(session, ground.tenant_id, held[2].id)
+        [row] = jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=1, pixels=10**9, lease=60)
+        jobs.break_off(session, Held(row.id, 2), UnknownStyle("gone"), failures=0, by="w")
 
 
 def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:

@@ -19,6 +19,7 @@ from app.db.models import AssetKind, Inference, Job
 from app.domain.ids import new_ids
 from app.domain.job import SUSPECTS, JobStatus, Lane
 from app.domain.parameters import Parameters
+from app.domain.terms import PLAIN, Terms
 from app.errors import StorageUnavailable
 from app.settings import LimitSettings, RateCard, WorkerSettings
 from app.storage import Blob, asset_key
@@ -26,6 +27,7 @@ from app.storage.local import LocalStorage
 from tests.easels import new_easel
 from tests.rows import Ground, new_ground
 from tests.tickets import ListTickets
+from tests.unit.pictures import jpeg
 from workers.batcher import Batcher
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
@@ -96,6 +98,7 @@ def queue(
     contents: Sequence[bytes],
     lane: Lane = Lane.CAMPAIGN,
     pixels: int = 4096,
+    terms: Terms = PLAIN,
 ) -> list[UUID]:
     """Accepted jobs for these bytes, whatever they are: what intake would have let through."""
     assets = [
@@ -134,6 +137,7 @@ def queue(
             campaign_id=None,
             webhook=None,
             rate_card="test",
+            terms=terms,
         )
     return [job.id for job in planned]
 
@@ -182,6 +186,23 @@ def test_a_bad_picture_fails_alone(studio: Studio, ground: Ground) -> None:
     assert stylize(studio, Lane.CAMPAIGN) == {"claimed": 3, "succeeded": 2, "broken": 1}
     assert find(studio, cut).error_code == "invalid-image"
     assert {find(studio, job_id).status for job_id in (fine, also_fine)} == {JobStatus.SUCCEEDED}
+
+
+def test_what_is_odd_about_a_picture_is_told_and_may_send_it_to_a_reviewer(
+    studio: Studio, ground: Ground, announced: list[UUID]
+) -> None:
+    # The null engine gives back what it got: nothing was done to it.
+    odd = queue(studio, ground, [jpeg((80, 60))], terms=Terms(review="on-warning"))
+    flat = queue(studio, ground, [picture(9)], terms=Terms(review="on-warning"))
+    told = queue(studio, ground, [jpeg((90, 60))])
+    assert stylize(studio, Lane.CAMPAIGN) == {"claimed": 3, "succeeded": 3, "broken": 0}
+    jobs = [find(studio, job_id) for job_id in odd + flat + told]
+    assert [job.warnings for job in jobs] == [["unchanged"], ["flat", "unchanged"], ["unchanged"]]
+    assert [job.status for job in jobs] == [
+        *(JobStatus.IN_REVIEW, JobStatus.IN_REVIEW, JobStatus.SUCCEEDED)
+    ]
+    assert all(job.output_digest and job.cost_micros for job in jobs)
+    assert set(announced) == set(odd + flat + told)
 
 
 def test_a_full_claim_wakes_another_and_a_small_one_does_not(

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.domain.ids import new_ids
-from app.domain.job import FINAL, TRANSITIONS, JobStatus, after_failure, backoff, sources
+from app.domain.job import FINAL, RETRYABLE, TRANSITIONS, JobStatus, after_failure, backoff, sources
 from app.domain.parameters import Output, Parameters, render_key
 from app.domain.requests import CampaignRequest, JobRequest
 
@@ -19,13 +19,20 @@ def test_every_status_can_be_reached() -> None:
     assert reachable | {JobStatus.QUEUED} == set(JobStatus)
 
 
-def test_final_statuses_lead_nowhere() -> None:
-    assert set(FINAL) == {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED}
-    assert all(not TRANSITIONS[status] for status in FINAL)
+def test_from_a_final_status_nothing_leads_but_a_retry() -> None:
+    assert {status for status in JobStatus if status.final} == set(FINAL)
+    assert all(not TRANSITIONS[status] for status in set(FINAL) - set(RETRYABLE))
+    assert all(TRANSITIONS[status] == {JobStatus.QUEUED} for status in RETRYABLE)
 
 
-def test_only_a_running_job_can_succeed() -> None:
-    assert sources(JobStatus.SUCCEEDED) == {JobStatus.RUNNING}
+def test_what_is_neither_open_nor_final_waits_for_a_person() -> None:
+    assert [one for one in JobStatus if not one.open and not one.final] == [JobStatus.IN_REVIEW]
+
+
+def test_only_what_was_made_can_be_delivered_or_rejected() -> None:
+    assert sources(JobStatus.SUCCEEDED) == {JobStatus.RUNNING, JobStatus.IN_REVIEW}
+    assert sources(JobStatus.REJECTED) == {JobStatus.IN_REVIEW}
+    assert sources(JobStatus.EXPIRED) == {JobStatus.QUEUED}
 
 
 def test_a_retryable_failure_is_retried_a_bounded_number_of_times() -> None:

@@ -68,6 +68,7 @@ class LedgerEntry(Base):
     tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
     campaign_id: Mapped[UUID | None]
     job_id: Mapped[UUID]
+    round: Mapped[int] = mapped_column(SmallInteger, server_default="1")  #: of the job
     kind: Mapped[EntryKind] = mapped_column(words(EntryKind, "kind"))
     amount_micros: Mapped[int] = mapped_column(BigInteger)
     rate_card: Mapped[str]
@@ -79,7 +80,7 @@ class LedgerEntry(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
-        UniqueConstraint("job_id", "kind"),
+        UniqueConstraint("job_id", "kind", "round"),
         Index("ix_ledger_tenant_id_at", "tenant_id", "at"),
     )
 

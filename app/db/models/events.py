@@ -41,6 +41,7 @@ class EventRow(Base):
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))
     sequence: Mapped[int]  #: grows within one job, so that a receiver can drop what comes late
+    round: Mapped[int] = mapped_column(SmallInteger, server_default="1")  #: of the job or campaign
     data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -49,14 +50,16 @@ class EventRow(Base):
             "uq_events_job_id_type",
             "job_id",
             "type",
+            "round",
             unique=True,
-            # A job may start more than once; it ends once.
+            # A job may start more than once; it ends once, in each round.
             postgresql_where=text("job_id IS NOT NULL AND type <> 'job.started'"),
         ),
         Index(
             "uq_events_campaign_id_type",
             "campaign_id",
             "type",
+            "round",
             unique=True,
             postgresql_where=text("job_id IS NULL"),
         ),

@@ -18,11 +18,14 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.models.base import DIGEST, Base
 from app.domain.ids import new_id
 from app.domain.job import JobStatus, Lane
+
+_ENDED = "succeeded + failed + canceled + rejected + expired"
 
 
 class Campaign(Base):
@@ -43,7 +46,18 @@ class Campaign(Base):
     succeeded: Mapped[int] = mapped_column(server_default="0")
     failed: Mapped[int] = mapped_column(server_default="0")
     canceled: Mapped[int] = mapped_column(server_default="0")
+    rejected: Mapped[int] = mapped_column(server_default="0")
+    expired: Mapped[int] = mapped_column(server_default="0")
+    in_review: Mapped[int] = mapped_column(server_default="0")  #: not ended, and yet paid for
     cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    budget_micros: Mapped[int | None] = mapped_column(BigInteger)
+    #: Of the budget, set aside for jobs that may be claimed or are running.
+    allotted_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    unfunded: Mapped[int] = mapped_column(server_default="0")  #: jobs that wait for the rest of it
+    budget_told_at: Mapped[datetime | None]
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    round: Mapped[int] = mapped_column(SmallInteger, server_default="1")  #: ends once in each
+    paused_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
@@ -51,11 +65,12 @@ class Campaign(Base):
 
     __table_args__ = (
         Index("ix_campaigns_tenant_id_id", "tenant_id", "id"),
-        CheckConstraint("succeeded + failed + canceled <= total", name="counts_within_total"),
+        CheckConstraint(f"{_ENDED} + in_review <= total", name="counts_within_total"),
         CheckConstraint(
-            "(finished_at IS NOT NULL) = (succeeded + failed + canceled = total)",
-            name="finished_iff_all_final",
+            f"(finished_at IS NOT NULL) = ({_ENDED} = total)", name="finished_iff_all_final"
         ),
+        CheckConstraint("budget_micros > 0", name="budget_positive"),
+        Index("ix_campaigns_unfunded", "id", postgresql_where=text("unfunded > 0")),
     )
 
 
@@ -72,6 +87,7 @@ class Job(Base):
     lane: Mapped[Lane]
     stage: Mapped[str | None] = mapped_column(String(16))  #: as of the last heartbeat
     attempt: Mapped[int] = mapped_column(server_default="0")  #: the fence: grows with every claim
+    round: Mapped[int] = mapped_column(SmallInteger, server_default="1")  #: grows with each retry
     failures: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     crashes: Mapped[int] = mapped_column(
         SmallInteger, server_default="0"
@@ -79,6 +95,13 @@ class Job(Base):
     worker: Mapped[str | None]
     lease_until: Mapped[datetime | None]
     available_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deadline_at: Mapped[datetime | None]  #: what still waits then expires
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    #: Its campaign is paused, or has not the money for it: no claim sees the row. Running jobs
+    #: carry the marks, too, for the case that they come back.
+    paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    unfunded: Mapped[bool] = mapped_column(server_default=text("false"))
+    reserved_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
     source: Mapped[str] = mapped_column(Text)  #: as the caller named it: URL, upload or body
     content_digest: Mapped[str | None] = mapped_column(DIGEST)
     pixels: Mapped[int] = mapped_column(server_default="0")  #: of the output; prices the claim
@@ -90,6 +113,9 @@ class Job(Base):
     principal: Mapped[str | None] = mapped_column(String(16))  #: prefix of the key it came with
     webhook: Mapped[dict[str, Any] | None]
     output_digest: Mapped[str | None] = mapped_column(DIGEST)
+    warnings: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    review: Mapped[str | None] = mapped_column(String(16))  #: the rule it was accepted under
+    verdict: Mapped[dict[str, Any] | None]  #: what the reviewer said, once one did
     error_code: Mapped[str | None] = mapped_column(String(64))
     error_detail: Mapped[str | None] = mapped_column(Text)
     timings: Mapped[dict[str, Any] | None]  #: milliseconds per stage of the last attempt
@@ -108,7 +134,8 @@ class Job(Base):
             ["tenant_id", "output_digest"], ["assets.tenant_id", "assets.digest"], name="output"
         ),
         CheckConstraint(
-            "(finished_at IS NOT NULL) = (status IN ('succeeded', 'failed', 'canceled'))",
+            "(finished_at IS NOT NULL) = "
+            "(status IN ('succeeded', 'failed', 'canceled', 'rejected', 'expired'))",
             name="finished_iff_final",
         ),
         CheckConstraint(
@@ -116,20 +143,49 @@ class Job(Base):
             name="held_iff_running",
         ),
         CheckConstraint(
-            "(status = 'succeeded') = (output_digest IS NOT NULL)", name="output_iff_succeeded"
+            "(status IN ('in_review', 'succeeded', 'rejected')) = (output_digest IS NOT NULL)",
+            name="output_iff_made",
         ),
-        CheckConstraint("status <> 'failed' OR error_code IS NOT NULL", name="failed_says_why"),
+        CheckConstraint(
+            "status NOT IN ('failed', 'expired') OR error_code IS NOT NULL", name="failed_says_why"
+        ),
+        CheckConstraint(
+            "verdict IS NULL OR status IN ('succeeded', 'rejected')", name="verdict_ends"
+        ),
+        CheckConstraint("status <> 'rejected' OR verdict IS NOT NULL", name="rejected_says_why"),
         CheckConstraint(
             "lane = 'fetch' OR content_digest IS NOT NULL", name="content_before_claim"
         ),
-        # What a claim reads: per lane, each tenant's oldest first. Partial, so that finished
-        # work costs the queue nothing.
+        # What a claim reads: per lane, each tenant's most urgent and oldest first. Partial, so that
+        # finished, paused and unpaid work costs the queue nothing.
         Index(
             "ix_jobs_waiting",
             "lane",
             "tenant_id",
+            text("priority DESC"),
             "id",
-            postgresql_where=text("status = 'queued'"),
+            postgresql_where=text("status = 'queued' AND NOT paused AND NOT unfunded"),
+        ),
+        Index(
+            "ix_jobs_unfunded",
+            "campaign_id",
+            text("priority DESC"),
+            "id",
+            postgresql_where=text("status = 'queued' AND unfunded"),
+        ),
+        Index(
+            "ix_jobs_deadline",
+            "deadline_at",
+            postgresql_where=text("status = 'queued' AND deadline_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_jobs_in_review", "tenant_id", "id", postgresql_where=text("status = 'in_review'")
+        ),
+        Index(
+            "ix_jobs_tenant_id_output_digest",
+            "tenant_id",
+            "output_digest",
+            postgresql_where=text("output_digest IS NOT NULL"),
         ),
         # The job that a version is learned by; none is learned twice.
         Index(

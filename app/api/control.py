@@ -1,0 +1,156 @@
+"""Work under way, steered: paused, resumed, put first or last, tried again."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Body
+from starlette.responses import Response
+
+from app.api import campaigns, jobs, schemas
+from app.api.deps import KEYED, TenantId, TheDesk
+from app.api.problems import documented
+from app.db import budgets, control, events
+from app.domain.job import Lane
+from app.errors import BudgetExceeded, IllegalTransition, InvalidRequest, NotFound
+from app.submission import MAX_TICKETS, Desk, check_budget
+
+router = APIRouter(prefix="/v1", **KEYED)
+
+REFUSALS = documented(NotFound, IllegalTransition)
+Wanted = Annotated[schemas.PriorityRequest, Body(examples=[{"priority": 5}])]
+WORDED = documented(NotFound, IllegalTransition, InvalidRequest)
+
+
+@router.post(
+    "/campaigns/{campaign_id}/pause",
+    tags=["campaigns"],
+    response_model=schemas.Campaign,
+    summary="Begin nothing more of a campaign",
+    responses=REFUSALS,
+)
+def pause_campaign(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Response:
+    """What runs is finished; deadlines still count. Doing it twice does nothing more."""
+    with desk.sessions.begin() as session:
+        control.pause(session, tenant_id, campaign_id)
+    return campaigns.shown(desk, tenant_id, campaign_id)
+
+
+@router.post(
+    "/campaigns/{campaign_id}/resume",
+    tags=["campaigns"],
+    response_model=schemas.Campaign,
+    summary="Go on with a paused campaign",
+    responses=REFUSALS,
+)
+def resume_campaign(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Response:
+    """Doing it twice does nothing more."""
+    with desk.sessions.begin() as session:
+        lanes = control.resume(session, tenant_id, campaign_id)
+    _wake(desk, lanes, told=False)
+    return campaigns.shown(desk, tenant_id, campaign_id)
+
+
+@router.post(
+    "/campaigns/{campaign_id}/priority",
+    tags=["campaigns"],
+    response_model=schemas.Campaign,
+    summary="Put a campaign before or behind what else of yours waits",
+    responses=WORDED,
+)
+def prioritise_campaign(
+    desk: TheDesk,
+    tenant_id: TenantId,
+    campaign_id: UUID,
+    wanted: Wanted,
+) -> Response:
+    """Among tenants nothing changes: each has its turn."""
+    with desk.sessions.begin() as session:
+        control.prioritise_campaign(session, tenant_id, campaign_id, wanted.priority)
+    return campaigns.shown(desk, tenant_id, campaign_id)
+
+
+@router.post(
+    "/campaigns/{campaign_id}/budget",
+    tags=["campaigns"],
+    response_model=schemas.Campaign,
+    summary="Give a campaign another budget",
+    responses=documented(NotFound, IllegalTransition, InvalidRequest, BudgetExceeded),
+)
+def set_budget(
+    desk: TheDesk,
+    tenant_id: TenantId,
+    campaign_id: UUID,
+    wanted: Annotated[schemas.BudgetRequest, Body(examples=[{"budget_micros": 500_000}])],
+) -> Response:
+    """
+    More lets in what waits for it; less begins nothing more. What has already ended for want of
+    it can be tried again.
+    """
+    check_budget(wanted.budget_micros)
+    with desk.sessions.begin() as session:
+        control.set_budget(session, tenant_id, campaign_id, wanted.budget_micros)
+        told, lanes = events.written(session), budgets.let_in(session)
+    _wake(desk, lanes, told=told)
+    return campaigns.shown(desk, tenant_id, campaign_id)
+
+
+@router.post(
+    "/campaigns/{campaign_id}/retry-failed",
+    tags=["campaigns"],
+    response_model=schemas.Campaign,
+    summary="Try what failed of a campaign again",
+    responses=REFUSALS,
+)
+def retry_failed(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Response:
+    """
+    Under the same job ids, with their history. The campaign is open until they have ended.
+
+    Left as they are: jobs whose picture was refused when the campaign was accepted.
+    """
+    with desk.sessions.begin() as session:
+        lanes = control.retry_failed(session, tenant_id, campaign_id)
+        told = events.written(session)
+    _wake(desk, lanes, told=told)
+    return campaigns.shown(desk, tenant_id, campaign_id)
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    tags=["jobs"],
+    response_model=schemas.Job,
+    summary="Try a failed or expired job again",
+    responses=REFUSALS,
+)
+def retry_job(desk: TheDesk, tenant_id: TenantId, job_id: UUID) -> Response:
+    """Under the same id; its attempts go on counting, and its deadline is gone."""
+    with desk.sessions.begin() as session:
+        lane = control.retry_job(session, tenant_id, job_id)
+        told = events.written(session)
+    _wake(desk, {lane}, told=told)
+    return jobs.shown(desk, tenant_id, job_id)
+
+
+@router.post(
+    "/jobs/{job_id}/priority",
+    tags=["jobs"],
+    response_model=schemas.Job,
+    summary="Put a job before or behind what else of yours waits",
+    responses=WORDED,
+)
+def prioritise_job(
+    desk: TheDesk,
+    tenant_id: TenantId,
+    job_id: UUID,
+    wanted: Wanted,
+) -> Response:
+    with desk.sessions.begin() as session:
+        control.prioritise_job(session, tenant_id, job_id, wanted.priority)
+    return jobs.shown(desk, tenant_id, job_id)
+
+
+def _wake(desk: Desk, lanes: set[Lane], *, told: bool) -> None:
+    """Somebody for what waits, and for webhooks if any were written."""
+    for lane in lanes:
+        desk.tickets.work(lane, tickets=MAX_TICKETS)
+    if told:
+        desk.tickets.deliver()
