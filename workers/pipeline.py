@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from time import monotonic, perf_counter
 
-from app.db import jobs
+from app.db import events, jobs, licences
 from app.db.jobs import Held
 from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
 from app.errors import EngineBusy
@@ -16,7 +16,7 @@ from workers.easel import Brush, brush, tile_stage
 from workers.finish import needs_content
 from workers.materials import picture, stored, style, veil
 from workers.settlement import settle
-from workers.studio import Studio, Work, attempt
+from workers.studio import Studio, Work, attempt, tell
 
 
 def stylize(studio: Studio, lane: Lane) -> dict[str, int]:
@@ -76,11 +76,16 @@ def _claim(studio: Studio, lane: Lane, limit: int | None, crashes: int, largest:
             crashes=crashes,
             most_each=largest,
         )
-        names = {name for row in rows for name in row.parameters.get("mix") or ()}
-        studio.stylebook.learn(session, {row.style_version_id for row in rows}, names)
+        refused = licences.refuse_lapsed(session, rows, by=studio.worker)
+        taken = [row for row in rows if row.id not in refused]
+        names = {name for row in taken for name in row.parameters.get("mix") or ()}
+        studio.stylebook.learn(session, {row.style_version_id for row in taken}, names)
+        told = events.written(session)
+    if refused:
+        tell(studio, refused, told)
     if len(rows) == limit or sum(row.pixels for row in rows) >= pixels:
         studio.tickets.work(lane)  # there may be more, and somebody may be idle
-    return [Work(row, Held(row.id, row.attempt)) for row in rows]
+    return [Work(row, Held(row.id, row.attempt)) for row in taken]
 
 
 def _work(studio: Studio, group: list[Work]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """What a worker owns that makes pictures, and one job on its way through it."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -121,6 +121,13 @@ class Work:
         """The drawing with what was asked for beyond it; the photograph is let go."""
         content, keep, self.content, self.keep = self.content, self.keep, None, None
         return drawn if content is None else finish(drawn, content, keep, self.parameters)
+
+
+def tell(place: Workplace, ended: Collection[UUID], told: bool) -> None:
+    """Wake who waits for jobs that ended before they were begun, and the post if it has to go."""
+    place.announce(list(ended))
+    if told:
+        place.tickets.deliver()
 
 
 def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:

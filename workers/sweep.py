@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.db import Sessions, deliveries, events, idempotency, lost
+from app.db import Sessions, deliveries, events, expiries, idempotency, lost
 from app.db.queue import waiting_lanes
 from app.queue import QueueName, Tickets, queue_of
 
@@ -20,6 +20,7 @@ def sweep(
     with sessions.begin() as session:
         rescued = lost.rescue(session)
         lanes = waiting_lanes(session)
+        expiring = expiries.announce(session)
         due = deliveries.any_due(session) or events.written(session)
         idempotency.forget(session)
     for lane in lanes:
@@ -28,4 +29,4 @@ def sweep(
             tickets.work(lane)
     if due:
         tickets.deliver()
-    return {"rescued": rescued, "lanes": len(lanes), "deliveries": int(due)}
+    return {"rescued": rescued, "lanes": len(lanes), "deliveries": int(due), "expiring": expiring}

@@ -197,3 +197,4 @@ ESTIMATE_REQUESTS: Final[dict[str, Any]] = {
     "campaign": {"value": CAMPAIGN_REQUEST},
     "job": {"value": {"style": "great-wave", "strength": 0.8, "input": {"upload_id": ID}}},
 }
+MOVE_REQUEST: Final[dict[str, Any]] = {"reason": "Contract 2026-11 was looked at by legal."}

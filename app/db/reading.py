@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, func, select
 from sqlalchemy.orm import Session
 
+from app.db.licences import ENDS_AT
 from app.db.models import (
     Asset,
     Campaign,
@@ -44,6 +45,7 @@ _SHOWN: Any = (
         LedgerEntry.stored_bytes,
         LedgerEntry.signatures,
         KnownRateCard.prices,
+        ENDS_AT.label("ends_at"),
     )
     .join(StyleVersion, StyleVersion.id == Job.style_version_id)
     .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)

@@ -18,6 +18,7 @@ class EventType(StrEnum):
     JOB_FAILED = "job.failed"
     JOB_CANCELED = "job.canceled"
     CAMPAIGN_COMPLETED = "campaign.completed"
+    STYLE_LICENCE_EXPIRING = "style.licence_expiring"
 
 
 JOB_EVENTS: Final[dict[JobStatus, EventType]] = {

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from starlette.testclient import TestClient
 
 from app.db import costs, intake, jobs, ledger, styles
@@ -181,6 +181,8 @@ def test_everybodys_style_shows_the_preview_of_the_catalog(api: Api, tmp_path: P
     (tmp_path / "styles" / "plain.jpg").write_bytes(b"two photographs")
     with api.desk.sessions.begin() as session:
         card = {"preview": {"file": "plain.jpg", "sha256": "a" * 64}}
+        # Of a style that is offered nothing changes; this one was always so.
+        session.execute(text("ALTER TABLE style_versions DISABLE TRIGGER style_version_stays"))
         session.execute(update(StyleVersion).values(card=card))
     settings = api.desk.settings.model_copy(update={"catalog": tmp_path})
     with speaking(replace(api, desk=replace(api.desk, settings=settings))) as client:
