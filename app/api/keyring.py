@@ -28,7 +28,7 @@ class Keyring:
 
     async def tenant(self, headers: Headers) -> UUID:
         """Whose key the request carries. Raises `Unauthorized`."""
-        key = key_in(headers)
+        key = _key_in(headers)
         digest = sha256(key.encode()).digest()
         tenant_id, until = self._known.get(digest, (None, 0.0))
         if tenant_id is None or until < monotonic():

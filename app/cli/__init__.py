@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from app.cli import costs, demo, fleet, keys, own_styles, styles, webhooks, work
+from app.cli import costs, demo, fleet, keys, licences, own_styles, styles, webhooks, work
 from app.errors import ImpastoError
 
 cli = typer.Typer(
@@ -22,6 +22,7 @@ demo.add(cli)
 cli.add_typer(costs.commands, name="costs")
 cli.add_typer(keys.commands, name="keys")
 own_styles.add(styles.commands)
+licences.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
 cli.add_typer(webhooks.commands, name="webhooks")
 

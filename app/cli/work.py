@@ -157,6 +157,9 @@ def _download(client: Client, campaign_id: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = f"/v1/campaigns/{campaign_id}/items"
     for item in client.pages(path, status="succeeded", limit=200):
+        if item["output"]["url"] is None:
+            Console(stderr=True).print(f"{item['custom_id']}: kept back by its style's licence")
+            continue
         suffix = OutputFormat(item["output"]["media_type"].removeprefix("image/")).value
         name = Path(item["custom_id"]).stem
         (out / f"{name}.{suffix}").write_bytes(client.download(item["output"]["url"]))

@@ -12,7 +12,7 @@ from sqlalchemy import select, text, update
 from starlette.testclient import TestClient
 
 from app.db import costs, intake, jobs, ledger, styles
-from app.db.models import Job, StyleVersion
+from app.db.models import AssetKind, Job, StyleVersion
 from app.domain.job import Lane
 from app.settings import OptimizerSettings
 from app.storage import Blob, asset_key
@@ -36,7 +36,7 @@ def order(client: TestClient, **changes: Any) -> httpx2.Response:
 
 def learn(api: Api) -> UUID:
     """Claim the oldest style and end it well, with a worker's own statements."""
-    sheet = new_asset(api.ground, "sheet")
+    sheet = new_asset(api.ground, "sheet", AssetKind.OUTPUT)
     key = asset_key(api.ground.tenant_id, sheet.digest)
     api.desk.storage.put(Blob(key, b"sheet", "image/jpeg"))
     with api.desk.sessions.begin() as session:
