@@ -92,7 +92,7 @@ def _claim(optimizer: Optimizer, lane: Lane) -> Work | None:
         optimizer.stylebook.learn(session, {row.style_version_id for row in taken}, names)
         told = events.written(session)
     if refused:
-        tell(optimizer, refused, told)
+        tell(optimizer, [row for row in rows if row.id in refused], told)
         optimizer.tickets.work(lane)  # there may be more, and nobody else looks
     return Work(taken[0], Held(taken[0].id, taken[0].attempt)) if taken else None
 

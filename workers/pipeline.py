@@ -82,7 +82,7 @@ def _claim(studio: Studio, lane: Lane, limit: int | None, crashes: int, largest:
         studio.stylebook.learn(session, {row.style_version_id for row in taken}, names)
         told = events.written(session)
     if refused:
-        tell(studio, refused, told)
+        tell(studio, [row for row in rows if row.id in refused], told)
     if len(rows) == limit or sum(row.pixels for row in rows) >= pixels:
         studio.tickets.work(lane)  # there may be more, and somebody may be idle
     return [Work(row, Held(row.id, row.attempt)) for row in taken]

@@ -1,7 +1,7 @@
 """What a worker owns that makes pictures, and one job on its way through it."""
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -123,9 +123,14 @@ class Work:
         return drawn if content is None else finish(drawn, content, keep, self.parameters)
 
 
-def tell(place: Workplace, ended: Collection[UUID], told: bool) -> None:
+def changed(ended: Sequence[Row[Any]]) -> list[UUID]:
+    """Jobs that ended, and their campaigns, each once: whom to ring for."""
+    return [row.id for row in ended] + list({row.campaign_id for row in ended if row.campaign_id})
+
+
+def tell(place: Workplace, ended: Sequence[Row[Any]], told: bool) -> None:
     """Wake who waits for jobs that ended before they were begun, and the post if it has to go."""
-    place.announce(list(ended))
+    place.announce(changed(ended))
     if told:
         place.tickets.deliver()
 

@@ -1,6 +1,6 @@
 """From rows to answers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -115,7 +115,7 @@ def _preview_url(settings: Settings, tenant_id: UUID, row: Row[Any]) -> str | No
     """A tenant's own is an asset of its; everybody's lies in the catalog."""
     if row.preview_digest:
         ends_at = row.valid_until if row.suspended_at is None else row.suspended_at
-        return _url(settings, tenant_id, row.preview_digest, ends_at)
+        return _url(settings, tenant_id, row.preview_digest, ends_at, row.now)
     return f"/v1/styles/{row.slug}/preview" if row.card.get("preview") else None
 
 
@@ -201,7 +201,7 @@ def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
     digest = job.output_digest or ""
     return schemas.OutputAsset(
         asset_id=digest,
-        url=_url(settings, job.tenant_id, digest, row.ends_at),
+        url=_url(settings, job.tenant_id, digest, row.ends_at, row.now),
         media_type=row.media_type,
         bytes=row.bytes,
         width=row.width,
@@ -209,9 +209,11 @@ def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
     )
 
 
-def _url(settings: Settings, tenant_id: UUID, digest: str, ends_at: datetime | None) -> str | None:
+def _url(
+    settings: Settings, tenant_id: UUID, digest: str, ends_at: datetime | None, now: datetime
+) -> str | None:
     """None for a picture whose licence has ended, or is suspended: no new links to it."""
-    if ends_at is not None and ends_at <= datetime.now(UTC):
+    if ends_at is not None and ends_at <= now:
         return None
     return asset_url(settings, tenant_id, digest, until=ends_at)
 

@@ -254,15 +254,14 @@ _MIXED = text(f"{_BY_ID} UNION ALL {_BY_NAME}").bindparams(_IDS).columns(id=Uuid
 
 #: When a picture of `jobs` in `style_versions` may no longer be delivered; long ago for one whose
 #: style is suspended. Null: never.
+ENDS_AT_SQL: Final = """(CASE WHEN jobs.parameters ? 'mix' THEN (
+    SELECT min(CASE WHEN part.suspended_at IS NULL THEN part.valid_until ELSE to_timestamp(0) END)
+    FROM jsonb_object_keys(jobs.parameters -> 'mix') AS named
+    JOIN style_versions AS part ON part.slug = split_part(named, '@', 1)
+        AND part.version = CAST(split_part(named, '@', 2) AS int)
+        AND part.stylizer_digest = style_versions.stylizer_digest)
+WHEN style_versions.suspended_at IS NULL THEN style_versions.valid_until
+ELSE to_timestamp(0) END)"""
 ENDS_AT: Final[ColumnElement[datetime | None]] = literal_column(
-    """CASE WHEN jobs.parameters ? 'mix' THEN (
-        SELECT min(CASE WHEN part.suspended_at IS NULL THEN part.valid_until
-                   ELSE to_timestamp(0) END)
-        FROM jsonb_object_keys(jobs.parameters -> 'mix') AS named
-        JOIN style_versions AS part ON part.slug = split_part(named, '@', 1)
-            AND part.version = CAST(split_part(named, '@', 2) AS int)
-            AND part.stylizer_digest = style_versions.stylizer_digest)
-    WHEN style_versions.suspended_at IS NULL THEN style_versions.valid_until
-    ELSE to_timestamp(0) END""",
-    DateTime(timezone=True),
+    ENDS_AT_SQL, DateTime(timezone=True)
 )

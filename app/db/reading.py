@@ -46,6 +46,7 @@ _SHOWN: Any = (
         LedgerEntry.signatures,
         KnownRateCard.prices,
         ENDS_AT.label("ends_at"),
+        func.now().label("now"),
     )
     .join(StyleVersion, StyleVersion.id == Job.style_version_id)
     .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)

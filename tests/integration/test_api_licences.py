@@ -1,12 +1,15 @@
 """Licences at four points: when work is accepted, claimed, approved and delivered."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
+from zipfile import ZipFile
 
 import httpx2
 import pytest
@@ -205,7 +208,7 @@ def test_what_lapses_while_it_waits_fails_unbilled_and_the_others_go_on(
     ]
     told = client.get(accepted["urls"]["get"]).json()
     assert (told["status"], told["counts"]["failed"]) == ("finished", 3)
-    assert {str(one) for one in announced} == {item["id"] for item in items}
+    assert {str(one) for one in announced} == {item["id"] for item in items} | {accepted["id"]}
     with api.desk.sessions() as session:
         for item in items:
             mine = LedgerEntry.job_id == UUID(item["id"])
@@ -312,6 +315,22 @@ def test_what_lapsed_since_it_was_drawn_is_kept_and_not_delivered(
         job = client.get("/v1/jobs").json()["data"][0]
         assert job["status"] == "succeeded"
         assert job["output"]["url"] is None
+
+
+def test_an_archive_and_a_report_leave_out_what_is_kept_back(api: Api, client: TestClient) -> None:
+    offer(api)
+    accepted = campaign(client, ["brand", "plain", "plain:3,brand:1"]).json()
+    work(api, amount=3, lane=Lane.CAMPAIGN)
+    place = accepted["urls"]["get"]
+    assert client.get(f"{place}/report").text.count("data:image/") == 6
+    suspend(api)
+    with ZipFile(BytesIO(client.get(f"{place}/archive").content)) as file:
+        assert file.namelist() == ["1.png", "manifest.csv", "SHA256SUMS"]
+    manifest = client.get(f"{place}/manifest?format=jsonl").text.splitlines()
+    lines = [json.loads(line) for line in manifest]
+    assert [line["file"] for line in lines] == [None, "1.png", None]
+    assert [line["error_detail"] is None for line in lines] == [False, True, False]
+    assert client.get(f"{place}/report").text.count("data:image/") == 2
 
 
 def test_a_picture_leaves_only_for_where_it_is_licensed(api: Api, client: TestClient) -> None:
