@@ -6,7 +6,8 @@ from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from app.db import events
-from app.db.models import Job, Style, StyleVersion, Tenant
+from app.db.models import Style, StyleVersion, Tenant
+from app.domain.licence import terms_of
 
 #: Days before the end at which a notice goes out.
 NOTICES: Final = (30, 7, 1)
@@ -37,15 +38,15 @@ def announce(session: Session) -> int:
 
 
 def _tell(session: Session, notice: Row[tuple[str, int, int]]) -> None:
-    """Its owner; of a style of everybody's, whoever has work in it."""
+    """Its owner; of a style of everybody's, all who may use it: who plans with it may be anybody."""
     its = (StyleVersion.slug == notice.slug, StyleVersion.version == notice.version)
-    versions = session.scalars(select(StyleVersion).where(*its)).all()
+    version = session.scalars(select(StyleVersion).where(*its).limit(1)).one()
     owner = session.get_one(Style, notice.slug).tenant_id
     if owner is not None:
         told = [owner]
     else:
-        ids = [version.id for version in versions]
-        uses = select(Job.id).where(Job.tenant_id == Tenant.id, Job.style_version_id.in_(ids))
-        told = list(session.scalars(select(Tenant.id).where(uses.exists()).order_by(Tenant.id)))
+        licensed = terms_of(version.card).tenants
+        some = select(Tenant.id).order_by(Tenant.id)
+        told = list(session.scalars(some.where(Tenant.name.in_(licensed)) if licensed else some))
     for tenant_id in told:
-        events.record_licence_expiring(session, tenant_id, versions[0], notice.days)
+        events.record_licence_expiring(session, tenant_id, version, notice.days)

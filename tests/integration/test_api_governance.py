@@ -451,14 +451,16 @@ def test_many_sweeps_at_once_tell_once(api: Api) -> None:
     assert len(told(api)) == 1
 
 
-def test_of_a_style_of_everybodys_those_hear_who_work_with_it(api: Api, client: TestClient) -> None:
+def test_of_a_style_of_everybodys_those_hear_who_may_use_it(api: Api) -> None:
     with api.desk.sessions.begin() as session:
-        new_style(session, valid_until=in_days(100))
-    hand_in(client, "brand")
-    with api.desk.sessions.begin() as session:
-        had_always(session, "brand", valid_until=in_days(5))
-    sweeps(api)
-    assert [tenant for tenant, _ in told(api)] == [api.ground.tenant_id]
+        new_style(session, valid_until=in_days(5))
+        new_style(session, "exclusive", valid_until=in_days(5), tenants=["one"])
+    assert sweeps(api) == 2
+    heard = [(tenant, data["style"]) for tenant, data in told(api)]
+    mine = api.ground.tenant_id
+    assert len(heard) == 3
+    assert [tenant for tenant, style in heard if style == "exclusive"] == [mine]
+    assert mine in [tenant for tenant, style in heard if style == "brand"]
 
 
 def test_a_suspended_style_has_no_end_to_tell_of(api: Api, client: TestClient) -> None:
