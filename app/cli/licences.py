@@ -4,16 +4,16 @@ import getpass
 import json
 import re
 from collections.abc import Iterator
-from functools import partial
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 
 from app.cli import work
 from app.db import Sessions, affected, open_database, style_moves
+from app.db.models import Tenant
 from app.domain.style import StyleMove
 from app.errors import BadRequest
 from app.settings import settings
@@ -109,16 +109,19 @@ def _move(pinned: str, what: StyleMove, reason: str, operator: str) -> tuple[str
 
 
 def _pictures(sessions: Sessions, slug: str, version: int) -> Iterator[Row[Any]]:
-    """Page after page, so that a version with a million of them costs no memory."""
-    wanted = partial(affected.pictures, slug=slug, version=version, tenant_id=None, limit=PAGE)
-    after = None
-    while True:
-        with sessions() as session:
-            rows = wanted(session, after=after)
-        yield from rows
-        if len(rows) < PAGE:
-            return
-        after = rows[-1].id
+    """Tenant by tenant, page after page, so that a million of them cost no memory."""
+    with sessions() as session:
+        tenants = session.scalars(select(Tenant.id).order_by(Tenant.id)).all()
+    for tenant_id in tenants:
+        after, more = None, True
+        while more:
+            with sessions() as session:
+                rows = affected.pictures(
+                    session, slug, version, tenant_id=tenant_id, after=after, limit=PAGE
+                )
+            yield from rows
+            more = len(rows) == PAGE
+            after = rows[-1].id if rows else None
 
 
 def _facts(row: Row[Any]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ def pictures(
     slug: str,
     version: int,
     *,
-    tenant_id: UUID | None,
+    tenant_id: UUID,
     after: UUID | None = None,
     limit: int,
 ) -> Sequence[Row[Any]]:
     """
-    Finished pictures in the order of their jobs, of one tenant, or of all where that is None.
+    A tenant's finished pictures, in the order of their jobs.
 
     Each with `id` (its job's), `output_digest`, `custom_id`, `parameters`, `finished_at`,
     `campaign_id`, `campaign` and `tenant`, the last two by name. Raises `NotFound`.
@@ -53,7 +53,7 @@ def pictures(
 
 
 def count(session: Session, slug: str, version: int, *, tenant_id: UUID | None) -> int:
-    """How many those are. Raises `NotFound`."""
+    """How many those are, of one tenant, or of all where that is None. Raises `NotFound`."""
     both = union(*_parts(session, slug, version, tenant_id, None)).subquery()
     return session.scalar(select(func.count()).select_from(both)) or 0
 

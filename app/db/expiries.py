@@ -38,7 +38,7 @@ def announce(session: Session) -> int:
 
 
 def _tell(session: Session, notice: Row[tuple[str, int, int]]) -> None:
-    """Its owner; of a style of everybody's, all who may use it: who plans with it may be anybody."""
+    """Its owner; of a style of everybody's, all who may use it: anybody may plan with it."""
     its = (StyleVersion.slug == notice.slug, StyleVersion.version == notice.version)
     version = session.scalars(select(StyleVersion).where(*its).limit(1)).one()
     owner = session.get_one(Style, notice.slug).tenant_id

@@ -79,8 +79,8 @@ def upgrade() -> None:
     )
     op.add_column("jobs", sa.Column("usage", postgresql.JSONB(astext_type=sa.Text())))
     there = "output_digest IS NOT NULL"
-    _index("ix_jobs_style_outputs", ["style_version_id", "id"], there)
-    _index("ix_jobs_mixed_outputs", ["id"], f"{there} AND parameters ? 'mix'")
+    _index("ix_jobs_style_outputs", ["style_version_id", "tenant_id", "id"], there)
+    _index("ix_jobs_mixed_outputs", ["tenant_id", "id"], f"{there} AND parameters ? 'mix'")
     _index("ix_jobs_output", ["tenant_id", "output_digest"], there)
     _events(*TOLD, EXPIRING)
     op.execute(STYLE_STAYS)

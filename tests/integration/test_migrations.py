@@ -4,10 +4,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 
-from app.db import jobs, open_database, styles
+from app.db import expiries, jobs, open_database, style_moves, styles
 from app.db.migrations import downgrade, upgrade
 from app.db.models import Base
 from app.domain.job import Lane
+from app.domain.style import StyleMove
+from tests.licensed import in_days, new_style
 from tests.rows import new_campaign, new_ground, new_jobs
 
 
@@ -32,6 +34,9 @@ def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> No
             session, ground.tenant_id, "harbour", title="Harbour", stylizer="a" * 64, card={}
         )
         assert learning.slug == f"{ground.tenant_id}/harbour"
+        new_style(session, valid_until=in_days(5), territories=["DE"])
+        expiries.announce(session)
+        style_moves.move(session, "brand", 1, StyleMove.WITHDRAW, by="operator:ada", reason="over")
         session.execute(text("UPDATE jobs SET stage = 'draw' WHERE status = 'running'"))
     sessions.kw["bind"].dispose()
     downgrade(empty_database_url, "base")

@@ -143,11 +143,13 @@ class Job(Base):
         Index(
             "ix_jobs_style_outputs",
             "style_version_id",
+            "tenant_id",
             "id",
             postgresql_where=text("output_digest IS NOT NULL"),
         ),
         Index(
             "ix_jobs_mixed_outputs",
+            "tenant_id",
             "id",
             postgresql_where=text("output_digest IS NOT NULL AND parameters ? 'mix'"),
         ),
