@@ -14,8 +14,9 @@ from app.api.links import asset_url, check_asset_url
 from app.api.problems import documented
 from app.api.replies import not_modified, unchanged
 from app.db import licences, reading
-from app.db.licences import WITHHELD, Clearance
+from app.db.licences import WITHHELD
 from app.db.models import Asset, AssetKind
+from app.db.standings import Clearance
 from app.domain.territories import Territory
 from app.errors import BadRequest, NotFound, RangeNotSatisfiable, StorageUnavailable, Unauthorized
 from app.storage import LocalStorage, asset_key

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
-from app.db.licences import ENDS_AT_SQL
+from app.db.standings import ENDS_AT_SQL
 
 
 @dataclass(frozen=True, slots=True)

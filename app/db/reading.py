@@ -8,7 +8,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, func, select
 from sqlalchemy.orm import Session
 
-from app.db.licences import ENDS_AT
 from app.db.models import (
     Asset,
     Campaign,
@@ -20,6 +19,7 @@ from app.db.models import (
     StyleVersion,
     Stylizer,
 )
+from app.db.standings import ENDS_AT
 from app.domain.job import JobStatus
 from app.errors import NotFound
 

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.licences import check_standing
 from app.db.models import Job, Style, StyleVersion, Stylizer, Tenant
+from app.db.standings import check_standing
 from app.domain import mix
 from app.domain.job import Lane
 from app.domain.licence import terms_of
