@@ -109,6 +109,8 @@ def test_work_that_its_licence_does_not_allow_is_refused_and_leaves_nothing(
     refusal(hand_in(client, **asked), 422, code)
     refusal(hand_in(client, "plain:1,brand:1", **asked), 422, code)
     refusal(campaign(client, ["plain", "brand"], **asked), 422, code)
+    foreseen = {"style": "plain:1,brand:1", "count": 3, **asked}
+    refusal(client.post("/v1/estimates", json=foreseen), 422, code)
     flat = {
         name: ",".join([text] if isinstance(text, str) else text) for name, text in asked.items()
     }
@@ -141,6 +143,8 @@ def test_work_that_its_licence_allows_is_accepted_with_what_was_said(
     offer(api, **limits)
     for answer in (hand_in(client, **asked), campaign(client, ["brand"], **asked)):
         assert answer.status_code == 202, answer.text
+    foreseen = {"style": "brand", "count": 3, **asked}
+    assert client.post("/v1/estimates", json=foreseen).status_code == 200
     [alone, item] = client.get("/v1/jobs").json()["data"]
     assert alone["usage"] == item["usage"] == kept
 
