@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.models import Style, StyleVersion, Stylizer
-from app.domain.licence import Spdx
+from app.domain.licence import Licence, Terms, terms_of
 from app.domain.style import SLUG, StyleStatus
 from app.errors import CatalogCorrupt
 
@@ -53,16 +53,6 @@ class StylizerCard(BaseModel):
     @property
     def id(self) -> str:
         return f"{self.name}-{self.version}"
-
-
-class Licence(BaseModel):
-    """What allows us to offer a style."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    spdx: Spdx
-    licensor: str
-    evidence: str
 
 
 class Embedding(BaseModel):
@@ -207,19 +197,25 @@ def _add_version(session: Session, style: StyleCard, card: StylizerCard, numbers
         "status": StyleStatus.ACTIVE,
         "embedding": numbers,
         "card": style.public(),
+        "valid_until": style.licence.valid_until,
     }
     row = StyleVersion.__table__
     keys = [row.c.slug, row.c.version, row.c.stylizer_digest]
     statement = insert(StyleVersion).values(values)
     session.execute(statement.on_conflict_do_nothing(index_elements=keys))
-    written = session.scalars(
-        select(StyleVersion.embedding).where(
+    written = session.execute(
+        select(StyleVersion.embedding, StyleVersion.card).where(
             StyleVersion.slug == style.slug,
             StyleVersion.version == style.version,
             StyleVersion.stylizer_digest == card.digest,
         )
     ).one()
-    if sha256(written or b"").digest() != sha256(numbers).digest():
+    if terms_of(written.card) != Terms.model_validate(style.public()["licence"]):
+        raise CatalogCorrupt(
+            f"Style {style.slug}@{style.version} is in the database under other terms; "
+            "a changed licence needs a new version."
+        )
+    if sha256(written.embedding or b"").digest() != sha256(numbers).digest():
         raise CatalogCorrupt(
             f"Style {style.slug}@{style.version} is in the database with another embedding; "
             "a changed style needs a new version."

@@ -15,6 +15,8 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - AwaitingReview         409 awaiting-review
       - OutputRejected         409 output-rejected
       - IdempotencyInFlight    409 idempotency-in-flight
+      - StyleTransition        409 illegal-style-transition
+      - FourEyes               409 four-eyes
     + BodyTooLarge             413 body-too-large
     + RangeNotSatisfiable      416 range-not-satisfiable
     + Unprocessable            422 unprocessable
@@ -30,6 +32,12 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - InvalidTags            422 invalid-tags
       - BudgetExceeded         422 budget-exceeded
       - IdempotencyKeyReused   422 idempotency-key-reused
+      - StyleNotLicensed       422 style-not-licensed
+        . StyleSuspended       422 style-suspended
+        . LicenceExpired       422 style-licence-expired
+        . TerritoryNotAllowed  422 territory-not-allowed
+        . ChannelNotAllowed    422 channel-not-allowed
+    + Withheld                 451, with the codes of StyleNotLicensed
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
     + Quarantined              quarantined
@@ -158,6 +166,20 @@ class OutputRejected(Conflict):
     title = "A reviewer rejected the picture"
 
 
+class StyleTransition(Conflict):
+    """A style version was asked to become what it cannot become from where it is."""
+
+    code = "illegal-style-transition"
+    title = "The style cannot change that way"
+
+
+class FourEyes(Conflict):
+    """Who asked for the review may not be who says yes."""
+
+    code = "four-eyes"
+    title = "Somebody else has to agree"
+
+
 class BodyTooLarge(ClientError):
     """More bytes than the published limit."""
 
@@ -264,6 +286,67 @@ class BudgetExceeded(Unprocessable):
 
     code = "budget-exceeded"
     title = "The budget does not pay for it"
+
+
+class StyleNotLicensed(Unprocessable):
+    """The terms of a style do not let this caller do this: withdrawn, not yet begun, not theirs."""
+
+    code = "style-not-licensed"
+    title = "The style's licence does not allow this"
+
+
+class StyleSuspended(StyleNotLicensed):
+    """Whoever answers for the style has stopped it, for now or until it is retired."""
+
+    code = "style-suspended"
+    title = "The style is suspended"
+
+
+class LicenceExpired(StyleNotLicensed):
+    """The licence of a style has ended."""
+
+    code = "style-licence-expired"
+    title = "The style's licence has expired"
+
+
+class TerritoryNotAllowed(StyleNotLicensed):
+    """Outside the countries that the licence names, or nobody said where."""
+
+    code = "territory-not-allowed"
+    title = "The style's licence does not reach there"
+
+
+class ChannelNotAllowed(StyleNotLicensed):
+    """A channel that the licence does not name, or nobody said which."""
+
+    code = "channel-not-allowed"
+    title = "The style's licence does not cover that channel"
+
+
+class Withheld(ClientError):
+    """A finished picture that its style's licence keeps back (RFC 7725); mixed into the reason."""
+
+    status = 451
+
+
+class NotLicensedWithheld(Withheld, StyleNotLicensed):
+    """The licence of a finished picture's style was withdrawn."""
+
+
+class SuspendedWithheld(Withheld, StyleSuspended):
+    """The style of a finished picture is suspended."""
+
+
+class ExpiredWithheld(Withheld, LicenceExpired):
+    """The licence of a finished picture's style has ended."""
+
+
+class TerritoryWithheld(Withheld, TerritoryNotAllowed):
+    """A finished picture was asked for from where its style may not be shown."""
+
+
+class ChannelWithheld(Withheld, ChannelNotAllowed):
+    """A finished picture was accepted for a channel that its style does not cover."""
 
 
 class JobFailure(ImpastoError):

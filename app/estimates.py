@@ -51,7 +51,7 @@ def estimate(desk: Desk, tenant_id: UUID, request: EstimateRequest) -> Estimate:
     kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
     with desk.sessions() as session:  # ends without a COMMIT
         wishes = {request.style, *(item.style for item in request.items if item.style)}
-        looks = desk.looks(session, tenant_id, wishes, request.quality)
+        looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         tags.rules(session, tenant_id).check(request.tags)
         model = desk.outlook.model(session, desk.settings)
         single = Lane.CAMPAIGN if request.input is None else Lane.INTERACTIVE

@@ -1,5 +1,6 @@
 """Accepting a style to be learned: a version without numbers, and the job that will bring them."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from app.db.intake import NewJob
 from app.domain.events import JOB_DEFAULT
 from app.domain.ids import new_id
 from app.domain.job import Lane
+from app.domain.licence import check_learnable
 from app.domain.parameters import Parameters
 from app.domain.prices import Usage, rounded
 from app.domain.requests import Input
@@ -21,10 +23,11 @@ def accept_style(desk: Desk, tenant_id: UUID, request: StyleRequest) -> UUID:
     """
     Write the next version of a style and queue the job that learns it, in one transaction.
 
-    Answers with the version's id. Raises `NotOffered`, `UnknownUpload`, `InvalidImage`, and
-    `Conflict` for a name that is everybody's.
+    Answers with the version's id. Raises `NotOffered`, `UnknownUpload`, `InvalidImage`,
+    `StyleNotLicensed`, and `Conflict` for a name that is everybody's.
     """
     desk.check_offered()
+    check_learnable(request.licence, datetime.now(UTC))
     hook = kept_hook(desk, request.webhook, JOB_DEFAULT)
     given = Input(upload_id=request.picture.upload_id)
     with desk.sessions.begin() as session:
@@ -71,6 +74,6 @@ def _card(request: StyleRequest, digest: str) -> dict[str, Any]:
     return {
         "slug": request.name,
         **words,
-        "licence": request.licence.model_dump(),
+        "licence": request.licence.model_dump(mode="json"),
         "style_image": {"sha256": digest, "origin": "Given by whoever had the style learned."},
     }

@@ -145,6 +145,20 @@ class WebhookSettings(BaseModel):
     slots: PositiveInt = 8
 
 
+class GovernanceSettings(BaseModel):
+    """How licences and the life of styles are kept; docs/licences.md."""
+
+    four_eyes: bool = Field(
+        True, description="Who asks for a style's review may not activate it; off in `impasto up`."
+    )
+    limited_url_seconds: PositiveInt = Field(
+        3600, description="Longest life of links to pictures whose style's licence has limits."
+    )
+    country_header: str | None = Field(
+        None, description="A header in which your own edge says where a reader is (ISO 3166-1)."
+    )
+
+
 class RateCard(BaseModel):
     """
     What work costs, in millionths of a currency unit; stored by name with every entry.
@@ -208,6 +222,7 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
     rate_card: RateCard = RateCard()
+    governance: GovernanceSettings = GovernanceSettings()
     allow_private_sources: bool = False
 
     @property

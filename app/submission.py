@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import check_url
-from app.db import Sessions, budgets, intake, jobs, style_pictures, styles, tags
+from app.db import Sessions, budgets, intake, jobs, licences, style_pictures, styles, tags
 from app.db.intake import NewJob
 from app.db.models import Campaign
 from app.db.moves import settle_budget
@@ -18,6 +18,7 @@ from app.db.styles import Look
 from app.domain.events import CAMPAIGN_DEFAULT, JOB_DEFAULT, EventType
 from app.domain.ids import new_id, new_ids
 from app.domain.job import Lane
+from app.domain.licence import Usage
 from app.domain.pace import CostModel
 from app.domain.parameters import Mask, Quality
 from app.domain.requests import (
@@ -37,6 +38,7 @@ from app.settings import Settings
 from app.sources import Brought, MaskFile, Source, Sources, look_at, name_of
 from app.storage import Storage
 
+NOTHING_SAID = Usage()
 MAX_TICKETS = 4  #: claims woken by one campaign; each that finds more wakes another at once
 
 
@@ -71,17 +73,25 @@ class Desk:
         )
 
     def looks(
-        self, session: Session, tenant_id: UUID, wishes: Iterable[str], quality: Quality
+        self,
+        session: Session,
+        tenant_id: UUID,
+        wishes: Iterable[str],
+        quality: Quality,
+        usage: Usage = NOTHING_SAID,
     ) -> dict[str, Look]:
         """
-        What the wishes of one request mean.
+        What the wishes of one request mean, if their licences allow the use.
 
-        Raises `UnknownStyle`, `InvalidRequest`, and for a print `NotOffered` or `NoStylePicture`.
+        Raises `UnknownStyle`, `InvalidRequest`, `StyleNotLicensed`, and for a print `NotOffered`
+        or `NoStylePicture`.
         """
         looks = styles.resolve(session, wishes, stylizer=self.stylizer, tenant_id=tenant_id)
+        parts = {part.id: part for look in looks.values() for part in look.parts}
+        licences.check_new(session, tenant_id, parts.values(), usage)
         if quality is Quality.PRINT:
             self.check_offered()
-            style_pictures.check(session, [part for look in looks.values() for part in look.parts])
+            style_pictures.check(session, parts.values())
         return looks
 
     def check_offered(self) -> None:
@@ -151,7 +161,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     inputs = [item.input for item in request.items]
     masks = [request.mask, *(item.mask for item in request.items)]
     with desk.sessions.begin() as session:
-        looks = desk.looks(session, tenant_id, wishes, request.quality)
+        looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         sources = desk.sources(session, tenant_id, inputs, masks)
         look, mask = looks[request.style], sources.mask(request.mask)
         rules = tags.rules(session, tenant_id)
@@ -199,11 +209,14 @@ def _interactive(
     source: Source,
     mask: Mask | None,
 ) -> NewJob:
-    look = desk.looks(session, tenant_id, [options.style], options.quality)[options.style]
+    wishes = [options.style]
+    looks = desk.looks(session, tenant_id, wishes, options.quality, options.usage)
+    look = looks[options.style]
     tags.rules(session, tenant_id).check(options.tags)
     parameters = pinned(options.parameters, look, mask)
     model = desk.outlook.model(session, desk.settings)
     about: dict[str, Any] = {"id": new_id(), "metadata": options.metadata}
+    about["usage"] = options.usage.kept
     return plan(desk.settings, Lane.INTERACTIVE, look.version, parameters, source, model, **about)
 
 
@@ -219,6 +232,7 @@ def _plan_items(
     """A job for every item, and the ids of those that cannot be done, by code and reason."""
     planned: list[NewJob] = []
     refused: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
+    usage = request.usage.kept
     for job_id, item in zip(new_ids(len(request.items)), request.items, strict=True):
         look = looks[item.style or request.style]
         parameters = pinned(request.parameters_of(item), look, mask)
@@ -226,6 +240,7 @@ def _plan_items(
             "id": job_id,
             "custom_id": item.custom_id,
             "metadata": item.metadata,
+            "usage": usage,
         }
         try:
             its = pinned(parameters, look, sources.mask(item.mask) or mask)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TypeAlias
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from app.catalog import Catalog, StyleCard
 from app.domain import mix
+from app.domain.licence import check_period
 from app.domain.parameters import Output, Parameters
 from app.errors import InvalidRequest, UnknownStyle
 from app.images import inspect
@@ -57,7 +59,8 @@ def stylize(
     Draw `picture` in `style`, one or a mix, and write it to `out`; where `mask` is white, it stays.
 
     `seen` hears how many tiles of how many are done, if the picture is large. Raises
-    `UnknownStyle`, and what the API raises for a picture or a mask that it refuses.
+    `UnknownStyle`, `StyleNotLicensed` outside the time of a licence, and what the API raises for a
+    picture or a mask that it refuses.
     """
     catalog, limits = Catalog(settings.catalog), settings.limits
     embedding = embedding_of(catalog, style, settings.engine.stylizer)
@@ -144,4 +147,6 @@ def _version(catalog: Catalog, name: str, stylizer: str) -> StyleCard:
     if not found:
         known = ", ".join(sorted(card.slug for card in catalog.styles))
         raise UnknownStyle(f"There is no style {name!r} for {stylizer}, only {known}.")
-    return max(found, key=lambda card: card.version)
+    newest = max(found, key=lambda card: card.version)
+    check_period(newest.licence, f"{slug}@{newest.version}", datetime.now(UTC))
+    return newest

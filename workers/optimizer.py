@@ -10,14 +10,14 @@ from threading import Event
 from time import perf_counter
 from typing import Any
 
-from app.db import jobs
+from app.db import events, jobs, licences
 from app.db.jobs import Held
 from app.domain.job import Lane
 from app.errors import ImpastoError
 from app.settings import Settings
 from workers import program
 from workers.settlement import settle
-from workers.studio import Work, Workplace, attempt
+from workers.studio import Work, Workplace, attempt, tell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +86,15 @@ def _claim(optimizer: Optimizer, lane: Lane) -> Work | None:
         rows: Any = jobs.claim(
             session, lane, worker=optimizer.worker, limit=1, pixels=1, lease=lease
         )
-        names = {name for row in rows for name in row.parameters.get("mix") or ()}
-        optimizer.stylebook.learn(session, {row.style_version_id for row in rows}, names)
-    return Work(rows[0], Held(rows[0].id, rows[0].attempt)) if rows else None
+        refused = licences.refuse_lapsed(session, rows, by=optimizer.worker)
+        taken = [row for row in rows if row.id not in refused]
+        names = {name for row in taken for name in row.parameters.get("mix") or ()}
+        optimizer.stylebook.learn(session, {row.style_version_id for row in taken}, names)
+        told = events.written(session)
+    if refused:
+        tell(optimizer, [row for row in rows if row.id in refused], told)
+        optimizer.tickets.work(lane)  # there may be more, and nobody else looks
+    return Work(taken[0], Held(taken[0].id, taken[0].attempt)) if taken else None
 
 
 def _hand_back(optimizer: Optimizer, work: Work) -> dict[str, int] | None:

@@ -8,7 +8,7 @@ from time import monotonic, perf_counter
 
 import numpy as np
 
-from app.db import jobs
+from app.db import events, jobs, licences
 from app.db.jobs import Held
 from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
 from app.errors import EngineBusy
@@ -18,7 +18,7 @@ from workers.easel import Brush, brush, tile_stage
 from workers.finish import Pixels, needs_content
 from workers.materials import picture, stored, style, veil
 from workers.settlement import settle
-from workers.studio import Studio, Work, attempt
+from workers.studio import Studio, Work, attempt, tell
 from workers.warnings import sample, warnings
 
 
@@ -79,11 +79,16 @@ def _claim(studio: Studio, lane: Lane, limit: int | None, crashes: int, largest:
             crashes=crashes,
             most_each=largest,
         )
-        names = {name for row in rows for name in row.parameters.get("mix") or ()}
-        studio.stylebook.learn(session, {row.style_version_id for row in rows}, names)
+        refused = licences.refuse_lapsed(session, rows, by=studio.worker)
+        taken = [row for row in rows if row.id not in refused]
+        names = {name for row in taken for name in row.parameters.get("mix") or ()}
+        studio.stylebook.learn(session, {row.style_version_id for row in taken}, names)
+        told = events.written(session)
+    if refused:
+        tell(studio, [row for row in rows if row.id in refused], told)
     if len(rows) == limit or sum(row.pixels for row in rows) >= pixels:
         studio.tickets.work(lane)  # there may be more, and somebody may be idle
-    return [Work(row, Held(row.id, row.attempt)) for row in rows]
+    return [Work(row, Held(row.id, row.attempt)) for row in taken]
 
 
 def _work(studio: Studio, group: list[Work]) -> dict[str, int]:

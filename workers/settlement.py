@@ -2,9 +2,8 @@
 
 import json
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from time import monotonic, perf_counter
-from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -16,7 +15,7 @@ from app.db.ledger import Bill
 from app.domain.job import JobStatus
 from app.domain.terms import Review
 from app.errors import ImpastoError
-from workers.studio import Picture, Work, Workplace
+from workers.studio import Picture, Work, Workplace, changed
 
 log = logging.getLogger(__name__)
 
@@ -68,23 +67,18 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
             if work.also is not None and work.held.id in ended:
                 work.also(session)
         failed = {work.held.id for work, error in broken if _break_off(place, session, work, error)}
+    over = ended | failed
     for work, picture in done:
         if work.held.id in ended:
             tiled = work.commission is not None
             pixels = picture.asset.width * picture.asset.height
             place.meter.drawn(work.row.lane, pixels, work.usage, tiled=tiled)
-    place.announce(_changed(group, ended | failed))
+    place.announce(changed([work.row for work in group if work.held.id in over]))
     if events.written(session):
         place.tickets.deliver()
     for lane in budgets.let_in(session):
         place.tickets.work(lane)
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
-
-
-def _changed(group: Sequence[Work], over: Set[UUID]) -> list[UUID]:
-    """The jobs that ended, and their campaigns, each once."""
-    rows = [work.row for work in group if work.held.id in over]
-    return [row.id for row in rows] + list({row.campaign_id for row in rows if row.campaign_id})
 
 
 def _break_off(place: Workplace, session: Session, work: Work, error: ImpastoError) -> bool:

@@ -129,6 +129,18 @@ class Work:
         return drawn
 
 
+def changed(ended: Sequence[Row[Any]]) -> list[UUID]:
+    """Jobs that ended, and their campaigns, each once: whom to ring for."""
+    return [row.id for row in ended] + list({row.campaign_id for row in ended if row.campaign_id})
+
+
+def tell(place: Workplace, ended: Sequence[Row[Any]], told: bool) -> None:
+    """Wake who waits for jobs that ended before they were begun, and the post if it has to go."""
+    place.announce(changed(ended))
+    if told:
+        place.tickets.deliver()
+
+
 def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:
     """One step of one job; what breaks stays with the job, whatever it is."""
     if work.error is not None or place.leases.lost(work.held):

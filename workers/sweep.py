@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.db import Sessions, deadlines, deliveries, events, idempotency, lost, moves
+from app.db import Sessions, deadlines, deliveries, events, expiries, idempotency, lost, moves
 from app.db.queue import waiting_lanes
 from app.queue import QueueName, Tickets, queue_of
 
@@ -20,6 +20,7 @@ def sweep(
     with sessions.begin() as session:
         rescued = lost.rescue(session)
         lanes = waiting_lanes(session)
+        expiring = expiries.announce(session)
         due = deliveries.any_due(session) or events.written(session)
         idempotency.forget(session)
     with sessions.begin() as session:
@@ -32,4 +33,10 @@ def sweep(
             tickets.work(lane)
     if due:
         tickets.deliver()
-    return {"rescued": rescued, "expired": expired, "lanes": len(lanes), "deliveries": int(due)}
+    return {
+        "rescued": rescued,
+        "expired": expired,
+        "expiring": expiring,
+        "lanes": len(lanes),
+        "deliveries": int(due),
+    }

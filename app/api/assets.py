@@ -1,6 +1,7 @@
 """Stored pictures: from the store itself where it has an address, else as bytes from here."""
 
 import re
+from time import time
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,8 +13,11 @@ from app.api.deps import TheDesk, TheKeyring
 from app.api.links import asset_url, check_asset_url
 from app.api.problems import documented
 from app.api.replies import not_modified, unchanged
-from app.db import reading, reviews
-from app.db.models import Asset
+from app.db import licences, reading, reviews
+from app.db.licences import WITHHELD
+from app.db.models import Asset, AssetKind
+from app.db.standings import Clearance
+from app.domain.territories import Territory
 from app.errors import (
     AwaitingReview,
     BadRequest,
@@ -51,6 +55,7 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
             *(BadRequest, Unauthorized, NotFound, AwaitingReview, OutputRejected),
             *(RangeNotSatisfiable, StorageUnavailable),
         ),
+        **documented(*WITHHELD),
     },
     openapi_extra={"security": [{}, {"HTTPBearer": []}, {"APIKeyHeader": []}]},
 )
@@ -64,38 +69,78 @@ async def get_asset(
     signature: Annotated[str | None, Query(description="Part of a signed link.")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
     range: Annotated[str | None, Header(description="`bytes=0-99`")] = None,
+    territory: Annotated[
+        Territory | None, Query(description="Where it will be shown; some licences limit that.")
+    ] = None,
 ) -> Response:
-    """With a key, or as the signed link that a job's `output.url` is. It never changes."""
+    """
+    With a key, or as the signed link that a job's `output.url` is. It never changes.
+
+    A picture whose style is suspended, withdrawn or no longer licensed is kept, not delivered.
+    """
     if signature is not None and owner is not None:
         check_asset_url(desk.settings, owner, sha256, expires, signature)
         tenant_id, audience = owner, "public"
     else:
         tenant_id, audience = await keyring.tenant(request.headers), "private"
-    caching = f"{audience}, max-age={YEAR}, immutable"
+    places = _places(desk, request, territory)
+    asset, cleared = await run_in_threadpool(_asset, desk, tenant_id, sha256, places)
+    caching = _caching(desk, audience, asset, cleared)
     headers = {"ETag": f'"{sha256}"', "Cache-Control": caching, **LOCKED}
-    asset = await run_in_threadpool(_asset, desk, tenant_id, sha256)
     if unchanged(if_none_match, headers["ETag"]):
         return not_modified(headers)
-    if place := _elsewhere(desk, asset):
-        aside = {"Cache-Control": f"private, max-age={REDIRECT_SECONDS // 2}"}
+    if place := _elsewhere(desk, asset, cleared):
+        seconds = _seconds(cleared, REDIRECT_SECONDS) // 2
+        aside = {"Cache-Control": f"private, max-age={seconds}"}
         return RedirectResponse(place, 307, aside)
     return picture(desk, asset, headers, range)
 
 
-def _asset(desk: Desk, tenant_id: UUID, digest: str) -> Asset:
+def _places(desk: Desk, request: Request, said: str | None) -> list[str]:
+    """Where the picture goes, as the caller says and as our edge sees, if it is asked."""
+    header = desk.settings.governance.country_header
+    seen = [] if header is None else [request.headers.get(header, "").strip().upper()]
+    return [said, *seen] if said else seen
+
+
+def _asset(desk: Desk, tenant_id: UUID, digest: str, places: list[str]) -> tuple[Asset, Clearance]:
     with desk.sessions() as session:
         asset = reading.asset(session, tenant_id, digest)
         reviews.check_deliverable(session, asset)
-        return asset
+        if asset.kind is not AssetKind.OUTPUT:
+            return asset, Clearance()  # the tenant's own photograph
+        return asset, licences.check_delivery(session, tenant_id, digest, places)
 
 
-def _elsewhere(desk: Desk, asset: Asset) -> str | None:
+def _caching(desk: Desk, audience: str, asset: Asset, cleared: Clearance) -> str:
+    """Others may keep what we could not take back anyway, and only as long as its licence lasts."""
+    if asset.kind is AssetKind.OUTPUT and cleared.limited:
+        longest = desk.settings.governance.limited_url_seconds
+        return f"private, max-age={_seconds(cleared, longest)}"
+    return f"{audience}, max-age={YEAR}, immutable"
+
+
+def _seconds(cleared: Clearance, most: int) -> int:
+    """So many, or what is left of the licence."""
+    if cleared.until is None:
+        return most
+    return max(1, min(most, int(cleared.until.timestamp() - time())))
+
+
+def _elsewhere(desk: Desk, asset: Asset, cleared: Clearance) -> str | None:
     """Where the store has the picture; a CDN in front of us asks us, and is not sent back."""
     key = asset_key(asset.tenant_id, asset.digest)
-    place = desk.storage.url(key, media_type=asset.media_type, expires=REDIRECT_SECONDS)
+    seconds = _seconds(cleared, REDIRECT_SECONDS)
+    place = desk.storage.url(key, media_type=asset.media_type, expires=seconds)
     if place is None or not desk.settings.cdn_url:
         return place
-    return asset_url(desk.settings, asset.tenant_id, asset.digest)
+    return asset_url(
+        desk.settings,
+        asset.tenant_id,
+        asset.digest,
+        until=cleared.until,
+        limited=cleared.limited,
+    )
 
 
 def picture(

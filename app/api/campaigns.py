@@ -22,6 +22,7 @@ from app.api.problems import documented
 from app.api.replies import UNCACHED, not_modified, reply, unchanged
 from app.api.shown import campaign_shown, job_shown
 from app.db import campaigns, events, jobs, reading
+from app.db.licences import UNLICENSED
 from app.db.models import Campaign
 from app.db.reading import Progress
 from app.domain.job import JobStatus, Lane
@@ -62,6 +63,7 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
         *(UnknownStyle, UnknownUpload, ServiceUnavailable, NotOffered, NoStylePicture),
         InvalidTags,
         BudgetExceeded,
+        *UNLICENSED,
     ),
 )
 def create_campaign(

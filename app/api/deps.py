@@ -92,6 +92,11 @@ async def _once(request: Request) -> Once | None:
     return getattr(request.state, "once", None)
 
 
+async def _principal(request: Request) -> str:
+    """Only after `KeyedRoute`: the key has been found good by then."""
+    return f"key:{_state(request)['principal']}"
+
+
 def _state(request: Request) -> State:
     return cast(State, request.state)  # FastAPI does not take Request[State] for a parameter
 
@@ -101,6 +106,7 @@ TheListener = Annotated[Listener, Depends(_listener)]
 TheKeyring = Annotated[Keyring, Depends(_keyring)]
 TenantId = Annotated[UUID, Depends(_tenant)]
 TheOnce = Annotated[Once | None, Depends(_once)]
+Principal = Annotated[str, Depends(_principal)]  #: who acts: `key:` and the key's prefix
 Cursor = Annotated[
     str | None, Query(max_length=100, description="`next_cursor` of the page before.")
 ]

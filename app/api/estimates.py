@@ -10,6 +10,7 @@ from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
 from app.api.replies import UNCACHED, reply
 from app.api.shown import parts_shown
+from app.db.licences import UNLICENSED
 from app.db.models import StyleVersion
 from app.domain.estimates import EstimateRequest
 from app.domain.prices import exactly
@@ -44,6 +45,7 @@ router = APIRouter(prefix="/v1/estimates", tags=["costs"], **KEYED)
         *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge, InvalidTags),
         *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
         *(NotOffered, NoStylePicture),
+        *UNLICENSED,
     ),
 )
 def create_estimate(

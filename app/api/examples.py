@@ -240,3 +240,4 @@ BULK_VERDICT: Final[dict[str, Any]] = {
     "decision": "approve",
     "dry_run": True,
 }
+MOVE_REQUEST: Final[dict[str, Any]] = {"reason": "Contract 2026-11 was looked at by legal."}

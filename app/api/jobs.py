@@ -32,6 +32,7 @@ from app.api.replies import UNCACHED, not_modified, reply, unchanged
 from app.api.shown import job_shown
 from app.bell import LOOK_AGAIN, Listener
 from app.db import events, jobs, reading
+from app.db.licences import UNLICENSED
 from app.domain.job import JobStatus
 from app.errors import (
     BadRequest,
@@ -85,6 +86,7 @@ BODY: Final[dict[str, Any]] = {
             *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
             *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
             *(NotOffered, NoStylePicture, InvalidTags),
+            *UNLICENSED,
         ),
     },
 )

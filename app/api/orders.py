@@ -34,7 +34,7 @@ class FormOptions(JobOptions):
 #: What a form says of a picture as JSON does.
 _CONTROLS: Final = (
     *("style", "strength", "keep_colour", "variation", "deterministic"),
-    *("cancel_after", "priority", "review"),
+    *("cancel_after", "priority", "review", "commercial"),
 )
 _SCHEMAS: Final = FormOptions.model_json_schema()["properties"]
 
@@ -63,6 +63,8 @@ FORM: Final[dict[str, Any]] = {
             "default": False,
             "description": "What JSON calls `quality: print`; `quality` here is the file's.",
         },
+        "territory": {"type": "string", "description": "ISO 3166-1 alpha-2: `DE` or `DE,AT`."},
+        "channel": {"type": "string", "description": "`web`, or several: `web,social`."},
         "metadata": {"type": "string", "description": "A JSON object."},
         "tags": {"type": "string", "description": "A JSON object of texts."},
         "webhook": {"type": "string", "description": '`{"url": ..., "events": [...]}` as JSON.'},

@@ -14,6 +14,7 @@ from app.api.problems import documented
 from app.api.replies import reply
 from app.api.shown import review_shown
 from app.db import events, reading, reviews
+from app.db.licences import UNLICENSED
 from app.domain.requests import Word
 from app.domain.review import BulkVerdict, ReviewQuery, StyleName, Verdict
 from app.errors import (
@@ -89,7 +90,7 @@ def decide_all(
     "/{job_id}",
     response_model=schemas.Job,
     summary="Approve a job's output, or reject it",
-    responses=documented(BadRequest, InvalidRequest, NotFound, IllegalTransition),
+    responses=documented(*(BadRequest, InvalidRequest, NotFound, IllegalTransition), *UNLICENSED),
 )
 def decide(
     desk: TheDesk,

@@ -1,19 +1,20 @@
 """The shapes of our answers."""
 
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.api import examples
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Parameters
-from app.domain.requests import Budget, Request
+from app.domain.requests import Budget, Request, storable
 from app.domain.review import Decision
 from app.domain.terms import Priority
 
 Item = TypeVar("Item")
+Reason = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(storable)]
 
 
 class JobError(BaseModel):
@@ -34,12 +35,15 @@ class Style(BaseModel):
     title: str
     version: int
     pinned: str = Field(examples=["great-wave@3"], description="Asks for exactly this version.")
-    status: Literal["learning", "failed", "canceled", "draft", "active"] = Field(
-        description="Only what is active can be asked for."
-    )
+    status: Literal[
+        "learning", "failed", "canceled", "draft", "review", "active", "suspended", "retired"
+    ] = Field(description="Only what is active can be asked for.")
     own: bool = Field(description="Yours alone; the others are everybody's.")
     stylizer: str = Field(examples=["light-0.3.0"])
     card: dict[str, Any] = Field(description="Where it comes from, and under which licence.")
+    valid_until: datetime | None = Field(description="When its licence ends.")
+    expires_in_days: int | None = Field(description="Whole days until then.")
+    warnings: list[str] = Field(description="What to know before you plan with it.")
     preview_url: str | None = Field(
         description="Photographs in the style. Of one of yours, its picture beside them; that"
         " opens without a key until it expires."
@@ -59,6 +63,41 @@ class StyleVersions(BaseModel):
     name: str
     title: str
     versions: list[Style]
+
+
+class MoveRequest(Request):
+    """Why a style is moved; kept in its history."""
+
+    reason: Reason | None = None
+
+
+class StopRequest(Request):
+    """Why a style is stopped, started again or taken back."""
+
+    reason: Reason
+
+
+class AffectedAsset(BaseModel):
+    """A finished picture that came from a style version, alone or in a mix."""
+
+    object: Literal["affected_asset"] = "affected_asset"
+    asset_id: str
+    job_id: UUID
+    campaign_id: UUID | None
+    campaign: str | None
+    custom_id: str | None
+    mix: dict[str, float] | None = Field(description="The shares, where there are several.")
+    finished_at: datetime
+
+
+class Withdrawal(BaseModel):
+    """What a withdrawal touches: from now on these pictures are kept, but not delivered."""
+
+    object: Literal["withdrawal"] = "withdrawal"
+    style: str = Field(examples=["harbour@3"])
+    reason: str
+    affected: int = Field(description="Pictures of yours.")
+    assets_url: str = Field(description="Lists them, in pages.")
 
 
 class UploadRequest(Request):
@@ -87,7 +126,10 @@ class OutputAsset(BaseModel):
     """The finished picture."""
 
     asset_id: str
-    url: str = Field(description="Opens without a key until it expires; ask the job for another.")
+    url: str | None = Field(
+        description="Opens without a key until it expires; ask the job for another. Null while the"
+        " style's licence keeps the picture back."
+    )
     media_type: str
     bytes: int
     width: int
@@ -177,6 +219,7 @@ class Job(BaseModel):
         examples=["great-wave@3", "great-wave@3:0.6,starry-night@1:0.4"],
     )
     parameters: Parameters
+    usage: dict[str, Any] | None = Field(description="What the picture is for, as far as said.")
     custom_id: str | None
     campaign_id: UUID | None
     metadata: dict[str, Any]

@@ -1,5 +1,6 @@
 """From rows to answers."""
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from app.planning import lane_of
 from app.settings import RateCard, Settings
 
 KINDS = catalogue()
+SOON = timedelta(days=30)
 
 
 def job_shown(settings: Settings, row: Row[Any], forecast: Forecast = NOTHING) -> schemas.Job:
@@ -38,6 +40,7 @@ def job_shown(settings: Settings, row: Row[Any], forecast: Forecast = NOTHING) -
         lane=job.lane,
         style=_style(row, parameters),
         parameters=parameters,
+        usage=job.usage,
         custom_id=job.custom_id,
         campaign_id=job.campaign_id,
         metadata=job.metadata_,
@@ -86,17 +89,51 @@ def style_shown(settings: Settings, tenant_id: UUID, row: Row[Any]) -> schemas.S
         status=row.job_status.value if ended_badly else row.status.value,
         own=row.tenant_id is not None,
         stylizer=f"{row.stylizer_name}-{row.stylizer_version}",
-        card=row.card,
+        card=_card(row.card),
+        valid_until=row.valid_until,
+        expires_in_days=_days_left(row),
+        warnings=_warnings(row),
         preview_url=_preview_url(settings, tenant_id, row),
         job=f"/v1/jobs/{row.job_id}" if row.job_id else None,
         error=_error(row),
     )
 
 
+def _card(card: dict[str, Any]) -> dict[str, Any]:
+    """Who else has a licence is not the caller's to know."""
+    if "tenants" not in card.get("licence", {}):
+        return card
+    licence = {word: value for word, value in card["licence"].items() if word != "tenants"}
+    return card | {"licence": licence}
+
+
+def _days_left(row: Row[Any]) -> int | None:
+    """Whole days until the licence ends; 0 on its last day and after it."""
+    if row.valid_until is None:
+        return None
+    left: timedelta = row.valid_until - row.now
+    return max(0, left.days)
+
+
+def _warnings(row: Row[Any]) -> list[str]:
+    """What whoever plans with a style should know now."""
+    said = []
+    if row.withdrawn_at is not None:
+        said.append("Withdrawn: its pictures are not delivered any more.")
+    elif row.suspended_at is not None:
+        said.append("Suspended: nothing new, and its pictures are not delivered.")
+    if row.valid_until is not None and row.valid_until <= row.now:
+        said.append("Its licence has ended: its pictures are not delivered any more.")
+    elif row.valid_until is not None and row.valid_until - row.now <= SOON:
+        said.append(f"Its licence ends in {_days_left(row)} days.")
+    return said
+
+
 def _preview_url(settings: Settings, tenant_id: UUID, row: Row[Any]) -> str | None:
     """A tenant's own is an asset of its; everybody's lies in the catalog."""
     if row.preview_digest:
-        return asset_url(settings, tenant_id, row.preview_digest)
+        ends_at = row.valid_until if row.suspended_at is None else row.suspended_at
+        return _url(settings, tenant_id, row.preview_digest, ends_at, row.now)
     return f"/v1/styles/{row.slug}/preview" if row.card.get("preview") else None
 
 
@@ -158,6 +195,19 @@ def _eta(
     return eta(left, progress) if forecast.seconds is None else forecast.seconds
 
 
+def affected_shown(row: Row[Any]) -> schemas.AffectedAsset:
+    """A row of `affected.pictures` as its owner sees it."""
+    return schemas.AffectedAsset(
+        asset_id=row.output_digest,
+        job_id=row.id,
+        campaign_id=row.campaign_id,
+        campaign=row.campaign,
+        custom_id=row.custom_id,
+        mix=_parameters(row.parameters).mix,
+        finished_at=row.finished_at,
+    )
+
+
 def eta(left: int, progress: Progress) -> int | None:
     """Seconds until the rest is done at the pace so far; None while there is no pace."""
     if left == 0:
@@ -205,12 +255,21 @@ def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
     digest = job.output_digest or ""
     return schemas.OutputAsset(
         asset_id=digest,
-        url=asset_url(settings, job.tenant_id, digest),
+        url=_url(settings, job.tenant_id, digest, row.ends_at, row.now),
         media_type=row.media_type,
         bytes=row.bytes,
         width=row.width,
         height=row.height,
     )
+
+
+def _url(
+    settings: Settings, tenant_id: UUID, digest: str, ends_at: datetime | None, now: datetime
+) -> str | None:
+    """None for a picture whose licence has ended, or is suspended: no new links to it."""
+    if ends_at is not None and ends_at <= now:
+        return None
+    return asset_url(settings, tenant_id, digest, until=ends_at)
 
 
 def _cost(settings: Settings, row: Row[Any]) -> schemas.Cost | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Body
 from sqlalchemy import Row
 from starlette.responses import FileResponse, Response
 
@@ -22,7 +22,6 @@ from app.errors import (
     InvalidRequest,
     NotFound,
     NotOffered,
-    StyleNotReady,
     UnknownUpload,
 )
 from app.learning import accept_style
@@ -44,8 +43,8 @@ def list_styles(desk: TheDesk, tenant_id: TenantId) -> Response:
     with desk.sessions() as session:
         for row in styles.listing(session, tenant_id, stylizer=desk.stylizer):
             best.setdefault(plain(row.slug), row)
-    shown = [style_shown(desk.settings, tenant_id, best[name]) for name in sorted(best)]
-    return reply(schemas.Styles(data=shown), 200, _caching(best.values()))
+    data = [style_shown(desk.settings, tenant_id, best[name]) for name in sorted(best)]
+    return reply(schemas.Styles(data=data), 200, _caching(best.values()))
 
 
 @router.post(
@@ -70,8 +69,8 @@ def create_style(
     """
     version_id = accept_style(desk, tenant_id, wanted)
     [row] = [row for row in _versions(desk, tenant_id, wanted.name) if row.id == version_id]
-    shown = style_shown(desk.settings, tenant_id, row)
-    return reply(shown, 202, {**UNCACHED, "Location": f"/v1/styles/{wanted.name}"})
+    content = style_shown(desk.settings, tenant_id, row)
+    return reply(content, 202, {**UNCACHED, "Location": f"/v1/styles/{wanted.name}"})
 
 
 @router.get(
@@ -81,27 +80,7 @@ def create_style(
     responses=documented(NotFound),
 )
 def get_style(desk: TheDesk, tenant_id: TenantId, name: str) -> Response:
-    return _shown(desk, tenant_id, name)
-
-
-@router.post(
-    "/{name}/activate",
-    response_model=schemas.StyleVersions,
-    summary="Let a learned style be asked for",
-    responses=documented(NotFound, StyleNotReady, InvalidRequest),
-)
-def activate_style(
-    desk: TheDesk,
-    tenant_id: TenantId,
-    name: str,
-    version: Annotated[
-        int | None, Query(ge=1, lt=2**31, description="The newest unless given.")
-    ] = None,
-) -> Response:
-    """Yours alone can be activated; doing it twice does nothing more."""
-    with desk.sessions.begin() as session:
-        styles.activate(session, tenant_id, _checked(name), version)
-    return _shown(desk, tenant_id, name)
+    return shown(desk, tenant_id, name)
 
 
 @router.get(
@@ -111,7 +90,7 @@ def activate_style(
     responses={200: {"content": {"image/jpeg": {}}}, **documented(NotFound)},
 )
 def get_preview(desk: TheDesk, tenant_id: TenantId, name: str) -> Response:
-    for row in _versions(desk, tenant_id, _checked(name)):
+    for row in _versions(desk, tenant_id, checked(name)):
         if row.tenant_id is None and (preview := row.card.get("preview")):
             path = desk.settings.catalog / "styles" / preview["file"]
             if not path.is_file():
@@ -120,8 +99,9 @@ def get_preview(desk: TheDesk, tenant_id: TenantId, name: str) -> Response:
     raise _unknown()
 
 
-def _shown(desk: Desk, tenant_id: UUID, name: str) -> Response:
-    rows = _versions(desk, tenant_id, _checked(name))
+def shown(desk: Desk, tenant_id: UUID, name: str) -> Response:
+    """A style with all its versions. Raises `NotFound`."""
+    rows = _versions(desk, tenant_id, checked(name))
     if not rows:
         raise _unknown()
     content = schemas.StyleVersions(
@@ -137,7 +117,8 @@ def _versions(desk: Desk, tenant_id: UUID, name: str) -> Sequence[Row[Any]]:
         return styles.listing(session, tenant_id, stylizer=desk.stylizer, name=name)
 
 
-def _checked(name: str) -> str:
+def checked(name: str) -> str:
+    """Raises `NotFound` for what no style can be called."""
     if not NAME.fullmatch(name) or "@" in name:
         raise _unknown()
     return name

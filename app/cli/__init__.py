@@ -12,6 +12,7 @@ from app.cli import (
     demo,
     fleet,
     keys,
+    licences,
     own_styles,
     review,
     styles,
@@ -35,6 +36,7 @@ cli.add_typer(keys.commands, name="keys")
 cli.add_typer(campaigns.commands, name="campaigns")
 cli.add_typer(review.commands, name="review")
 own_styles.add(styles.commands)
+licences.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
 cli.add_typer(webhooks.commands, name="webhooks")
 

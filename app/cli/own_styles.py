@@ -22,7 +22,7 @@ from app.storage import Blob, Storage, open_storage, style_picture_key
 
 def add(commands: typer.Typer) -> None:
     """The commands of this module."""
-    for command in (submit, activate, pictures):
+    for command in (submit, review, activate, pictures):
         commands.command()(command)
 
 
@@ -37,6 +37,9 @@ def submit(
     evidence: styles.Evidence,
     key: work.Key,
     url: work.Url = work.LOCAL,
+    valid_until: Annotated[str, typer.Option(help="The licence's last day: 2027-03-31.")] = "",
+    territory: Annotated[list[str] | None, typer.Option(help="DE; once for each.")] = None,
+    channel: Annotated[list[str] | None, typer.Option(help="web; once for each.")] = None,
     description: styles.Description = "",
     minutes: styles.Minutes = 8.0,
     preview: styles.Preview = None,
@@ -50,7 +53,14 @@ def submit(
         "artist": artist,
         "year": year,
         "description": description,
-        "licence": {"spdx": licence, "licensor": licensor, "evidence": evidence},
+        "licence": {
+            "spdx": licence,
+            "licensor": licensor,
+            "evidence": evidence,
+            "valid_until": valid_until or None,
+            "territories": territory or [],
+            "channels": channel or [],
+        },
         "minutes": minutes,
     }
     with Client(url, key) as client:
@@ -66,6 +76,19 @@ def submit(
     _say(learned, as_json=as_json)
     if job["status"] != "succeeded":
         raise typer.Exit(1)
+
+
+def review(
+    name: Annotated[str, typer.Argument(help="Of a style of yours.")],
+    key: work.Key,
+    url: work.Url = work.LOCAL,
+    version: Annotated[int | None, typer.Option(min=1, help="The newest unless given.")] = None,
+) -> None:
+    """Ask for a second pair of eyes: another key then activates the style."""
+    with Client(url, key) as client:
+        wanted = f"?version={version}" if version else ""
+        client.post(f"/v1/styles/{name}/submit-for-review{wanted}")
+    typer.echo(f"{name} waits for somebody else to activate it.")
 
 
 def activate(

@@ -128,7 +128,8 @@ def check_words(words: dict[str, Any]) -> None:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise InvalidRequest(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
-    blank = [word for word, text in card.licence if not str(text).strip()]
+    said = ("spdx", "licensor", "evidence")
+    blank = [word for word in said if not getattr(card.licence, word).strip()]
     if blank:
         raise InvalidRequest(f"licence: {', '.join(blank)} must not be empty.")
 

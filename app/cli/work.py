@@ -46,6 +46,8 @@ def submit(
     print_: controls.Print = False,
     quality: controls.Quality = 90,
     format: Annotated[OutputFormat, typer.Option(help="Of the outputs.")] = OutputFormat.JPEG,
+    territory: controls.Territory = "",
+    channel: controls.Channel = "",
     out: Annotated[Path | None, typer.Option(help="Wait, and put the outputs here.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -59,6 +61,8 @@ def submit(
         "deterministic": deterministic,
         "quality": "print" if print_ else "standard",
         "output": {"format": format.value, "quality": quality, "size": size},
+        "territory": territory or [],
+        "channel": channel or [],
     }
     with Client(url, key) as client:
         if mask is not None:
@@ -100,9 +104,10 @@ def styles(key: Key, url: Url = LOCAL, as_json: Json = False) -> None:
     if as_json:
         typer.echo(json.dumps(known))
         return
-    table = Table("style", "title", "licence")
+    table = Table("style", "title", "licence", "")
     for one in known:
-        table.add_row(one["name"], one["title"], one["card"]["licence"]["spdx"])
+        spdx = one["card"]["licence"]["spdx"]
+        table.add_row(one["name"], one["title"], spdx, " ".join(one["warnings"]))
     Console().print(table)
 
 
@@ -157,6 +162,9 @@ def _download(client: Client, campaign_id: str, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = f"/v1/campaigns/{campaign_id}/items"
     for item in client.pages(path, status="succeeded", limit=200):
+        if item["output"]["url"] is None:
+            Console(stderr=True).print(f"{item['custom_id']}: kept back by its style's licence")
+            continue
         suffix = OutputFormat(item["output"]["media_type"].removeprefix("image/")).value
         name = Path(item["custom_id"]).stem
         (out / f"{name}.{suffix}").write_bytes(client.download(item["output"]["url"]))

@@ -7,10 +7,11 @@ from uuid import UUID
 from sqlalchemy import Row, insert
 from sqlalchemy.orm import Session
 
-from app.db.models import Campaign, Delivery, EventRow
+from app.db.models import Campaign, Delivery, EventRow, StyleVersion
 from app.domain.events import JOB_EVENTS, EventType
 from app.domain.ids import new_id
 from app.domain.job import FINAL, JobStatus
+from app.domain.style import plain
 
 
 def record(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> None:
@@ -66,6 +67,33 @@ def _record_campaign(
         },
     }
     _write(session, [(event, campaign.webhook["url"])])
+
+
+def record_licence_expiring(
+    session: Session, tenant_id: UUID, version: StyleVersion, days: int
+) -> None:
+    """
+    A `style.licence_expiring`, for whoever listens to all of a tenant's events.
+
+    It belongs to no job and no campaign, so that nobody gave an address with it.
+    """
+    name = plain(version.slug)
+    event = {
+        "id": new_id(),
+        "tenant_id": tenant_id,
+        "type": EventType.STYLE_LICENCE_EXPIRING,
+        "job_id": None,
+        "campaign_id": None,
+        "sequence": -days,  # grows as the end comes nearer
+        "data": {
+            "style": name,
+            "version": version.version,
+            "pinned": f"{name}@{version.version}",
+            "valid_until": version.valid_until and version.valid_until.isoformat(),
+            "days": days,
+        },
+    }
+    session.execute(insert(EventRow), [event])
 
 
 def written(session: Session) -> bool:

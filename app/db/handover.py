@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import Row, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
+from app.db.standings import ENDS_AT_SQL
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -56,7 +58,7 @@ def styles(session: Session, campaign_id: UUID) -> Sequence[Row[Any]]:
 
 
 def pairs(session: Session, campaign_id: UUID, *, amount: int, pixels: int) -> list[Pair]:
-    """Finished pictures of up to `pixels` each, spread evenly over the campaign."""
+    """Finished pictures of up to `pixels` each that may be shown, spread over the campaign."""
     rows = _run(session, _PAIRS, campaign_id, amount=amount, pixels=pixels)
     return [Pair(*row) for row in map(tuple, rows)]
 
@@ -116,18 +118,19 @@ FROM used JOIN style_versions USING (id) JOIN styles USING (slug)
 GROUP BY style_versions.id, styles.title ORDER BY jobs DESC, style_versions.slug
 """)
 
-_PAIRS = _statement("""
+_PAIRS = _statement(f"""
 WITH done AS (
     SELECT jobs.id, custom_id, content_digest, output_digest,
         row_number() OVER (ORDER BY jobs.id) - 1 AS place, count(*) OVER () AS total
-    FROM jobs
+    FROM jobs JOIN style_versions ON style_versions.id = jobs.style_version_id
     JOIN assets AS content ON content.tenant_id = jobs.tenant_id AND content.digest = content_digest
     JOIN assets AS output ON output.tenant_id = jobs.tenant_id AND output.digest = output_digest
-    WHERE campaign_id = :campaign_id AND status = 'succeeded'
+    WHERE campaign_id = :campaign_id AND jobs.status = 'succeeded'
         AND CAST(content.width AS bigint) * content.height <= :pixels
         AND CAST(output.width AS bigint) * output.height <= :pixels
+        AND coalesce({ENDS_AT_SQL} > now(), true)
 )
 SELECT id, custom_id, content_digest, output_digest FROM done
 WHERE place * :amount / total <> (place - 1) * :amount / total OR place = 0
 ORDER BY place LIMIT :amount
-""")
+""")  # noqa: S608 - a constant of ours

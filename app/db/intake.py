@@ -34,6 +34,7 @@ class NewJob:
     reserve_micros: int = 0
     tags: dict[str, str] | None = None  #: None: those that all jobs of the call have
     unfunded: bool = False  #: its campaign's budget has no room for it yet
+    usage: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,16 @@ WITH item AS (
     SELECT * FROM json_to_recordset(CAST(:items AS json)) AS item (
         id uuid, lane text, source text, style_version_id uuid, parameters jsonb,
         custom_id text, content_digest text, pixels int, render_key text, metadata jsonb,
-        reserve_micros bigint, unfunded boolean, tags jsonb)
+        reserve_micros bigint, unfunded boolean, tags jsonb, usage jsonb)
 ), job AS (
     INSERT INTO jobs (id, tenant_id, campaign_id, custom_id, lane, source, content_digest,
         pixels, style_version_id, parameters, render_key, metadata, reserved_micros, unfunded,
-        deadline_at, priority, review, webhook, tags, principal)
+        deadline_at, priority, review, webhook, tags, principal, usage)
     SELECT id, :tenant_id, :campaign_id, custom_id, lane, source, content_digest,
         pixels, style_version_id, parameters, render_key, coalesce(metadata, '{}'),
         reserve_micros, coalesce(unfunded, false),
         now() + make_interval(secs => :cancel_after), :priority, :review, CAST(:webhook AS jsonb),
-        coalesce(tags, CAST(:tags AS jsonb)), :principal
+        coalesce(tags, CAST(:tags AS jsonb)), :principal, usage
     FROM item ORDER BY id
 ), history AS (
     INSERT INTO job_history (job_id, status, attempt) SELECT id, 'queued', 0 FROM item

@@ -42,6 +42,7 @@ MOVED = (
     Job.pixels,
     Job.style_version_id,
     Job.parameters,
+    Job.usage,
     Job.webhook,
     Job.cost_micros,
     Job.error_code,

@@ -19,6 +19,7 @@ from app.db.models import (
     StyleVersion,
     Stylizer,
 )
+from app.db.standings import ENDS_AT
 from app.domain.job import JobStatus
 from app.errors import NotFound
 
@@ -44,6 +45,8 @@ _SHOWN: Any = (
         LedgerEntry.stored_bytes,
         LedgerEntry.signatures,
         KnownRateCard.prices,
+        ENDS_AT.label("ends_at"),
+        func.now().label("now"),
     )
     .join(StyleVersion, StyleVersion.id == Job.style_version_id)
     .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import jobs
+from app.db import jobs, licences
 from app.db.models import Asset, AssetKind, Job, StyleVersion
 from app.db.moves import move
 from app.domain.job import SHOWING, JobStatus
@@ -21,8 +21,11 @@ def decide(session: Session, tenant_id: UUID, job_id: UUID, verdict: Verdict, *,
     """
     One job's output is delivered, or never will be.
 
-    Raises `NotFound`, and `IllegalTransition` for one that does not wait for a reviewer.
+    Raises `NotFound`, `IllegalTransition` for one that does not wait for a reviewer, and where
+    it is approved after its style's licence lapsed, what that says.
     """
+    if verdict.decision is Decision.APPROVE:
+        licences.check_terms(session, tenant_id, [job_id])
     its = (Job.id == job_id, Job.tenant_id == tenant_id)
     if not _end(session, verdict, by, *its):
         status = jobs.get(session, tenant_id, job_id).status
@@ -32,9 +35,17 @@ def decide(session: Session, tenant_id: UUID, job_id: UUID, verdict: Verdict, *,
 def decide_all(
     session: Session, tenant_id: UUID, query: ReviewQuery, verdict: Verdict, *, by: str
 ) -> int:
-    """The same for all that the query finds. Answers with how many."""
-    its = select(Job.id).where(*_waiting(tenant_id, query)).order_by(Job.id)
-    return _end(session, verdict, by, Job.id.in_(its.with_for_update()))
+    """
+    The same for all that the query finds. Answers with how many.
+
+    Where a style's licence lapsed its pictures are not approved, and go on waiting.
+    """
+    its = select(Job.id, Job.style_version_id, Job.parameters, Job.usage)
+    found = its.where(*_waiting(tenant_id, query)).order_by(Job.id).with_for_update()
+    rows = session.execute(found).all()
+    kept = licences.lapsed(session, rows) if verdict.decision is Decision.APPROVE else {}
+    ids = [row.id for row in rows if row.id not in kept]
+    return _end(session, verdict, by, Job.id.in_(ids)) if ids else 0
 
 
 def count(session: Session, tenant_id: UUID, query: ReviewQuery) -> int:

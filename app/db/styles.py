@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db.models import Job, Style, StyleVersion, Stylizer
+from app.db.models import Job, Style, StyleVersion, Stylizer, Tenant
+from app.db.standings import check_standing
 from app.domain import mix
 from app.domain.job import Lane
+from app.domain.licence import terms_of
 from app.domain.mix import Mix
 from app.domain.style import NAME, StyleStatus, owned, plain
-from app.errors import Conflict, InvalidRequest, NotFound, StyleNotReady, UnknownStyle
+from app.errors import Conflict, InvalidRequest, NotFound, UnknownStyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,13 @@ class Look:
 
 
 _active = StyleVersion.status == StyleStatus.ACTIVE
+
+#: What makes a version active that is not yet.
+_WAY_OUT = {
+    StyleStatus.DRAFT: "POST /v1/styles/{name}/submit-for-review, then activate.",
+    StyleStatus.REVIEW: "POST /v1/styles/{name}/activate by somebody else.",
+}
+_LISTED = "GET /v1/styles lists those that are."
 
 
 def resolve(
@@ -91,10 +100,12 @@ def _version(session: Session, name: str, stylizer: str, tenant_id: UUID) -> Sty
     version = session.scalars(best).first()
     if version is None:
         raise UnknownStyle(f"There is no style {name!r}; GET /v1/styles lists them.")
+    if version.suspended_at is not None:
+        check_standing(version, plain(pin(version)))
     if version.status is not StyleStatus.ACTIVE:
         raise UnknownStyle(
             f"Style {plain(pin(version))!r} is not active: it is {version.status}. "
-            f"POST /v1/styles/{plain(version.slug)}/activate makes a draft active."
+            + _WAY_OUT.get(version.status, _LISTED).format(name=plain(version.slug))
         )
     return version
 
@@ -105,8 +116,8 @@ def listing(
     """
     Versions with style and stylizer but without their numbers: as names are resolved, best first.
 
-    Everybody's and the tenant's own, each with the job that learned it, if one did. `stylizer` (a
-    digest) and `name` leave only theirs.
+    Everybody's and the tenant's own, each with the job that learned it, if one did; not those
+    that are licensed to others. `stylizer` (a digest) and `name` leave only theirs.
     """
     own = Style.tenant_id.is_not(None)
     statement: Any = (
@@ -117,6 +128,10 @@ def listing(
             StyleVersion.status,
             StyleVersion.card,
             StyleVersion.preview_digest,
+            StyleVersion.valid_until,
+            StyleVersion.suspended_at,
+            StyleVersion.withdrawn_at,
+            func.now().label("now"),
             Style.title,
             Style.tenant_id,
             Stylizer.name.label("stylizer_name"),
@@ -130,7 +145,7 @@ def listing(
         .join(Style, Style.slug == StyleVersion.slug)
         .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)
         .outerjoin(Job, and_(Job.style_version_id == StyleVersion.id, Job.lane == Lane.LEARN))
-        .where(or_(~own, Style.tenant_id == tenant_id))
+        .where(or_(and_(~own, _licensed_to(tenant_id)), Style.tenant_id == tenant_id))
         .order_by(_active.desc(), own.desc(), StyleVersion.version.desc(), StyleVersion.id.desc())
     )
     if stylizer:
@@ -139,6 +154,22 @@ def listing(
         statement = statement.where(StyleVersion.slug.in_([owned(tenant_id, name), name]))
     rows: Sequence[Row[Any]] = session.execute(statement).all()
     return rows
+
+
+def slug_of(session: Session, tenant_id: UUID, name: str) -> str:
+    """What is meant by a name: the tenant's own style, or everybody's. Raises `NotFound`."""
+    own = owned(tenant_id, name)
+    found = session.scalars(select(Style.slug).where(Style.slug.in_([own, name]))).all()
+    if not found:
+        raise NotFound("There is no such style; GET /v1/styles lists them.")
+    return own if own in found else name
+
+
+def _licensed_to(tenant_id: UUID) -> ColumnElement[bool]:
+    """Whether a style of everybody's names no tenants, or this one."""
+    tenants = StyleVersion.card["licence"]["tenants"]
+    name = select(Tenant.name).where(Tenant.id == tenant_id).scalar_subquery()
+    return or_(tenants.is_(None), tenants.has_key(name))
 
 
 def begin(
@@ -163,6 +194,7 @@ def begin(
         stylizer_digest=stylizer,
         status=StyleStatus.LEARNING,
         card=card,
+        valid_until=terms_of(card).valid_until,
     )
     session.add(version)
     session.flush()
@@ -182,22 +214,3 @@ def learned(
     its = (StyleVersion.id == version_id, StyleVersion.status == StyleStatus.LEARNING)
     values = {"embedding": embedding, "card": card, "preview_digest": preview}
     session.execute(update(StyleVersion).where(*its).values(status=StyleStatus.DRAFT, **values))
-
-
-def activate(session: Session, tenant_id: UUID, name: str, version: int | None) -> None:
-    """
-    Let a learned version of a tenant's own style be asked for; the newest, unless one is given.
-
-    Raises `NotFound`, also for everybody's and other tenants', and `StyleNotReady`.
-    """
-    statement = select(StyleVersion).where(StyleVersion.slug == owned(tenant_id, name))
-    if version is not None:
-        statement = statement.where(StyleVersion.version == version)
-    found = session.scalars(
-        statement.order_by(StyleVersion.version.desc()).limit(1).with_for_update()
-    ).first()
-    if found is None:
-        raise NotFound("You have no such style; GET /v1/styles lists them.")
-    if found.status is StyleStatus.LEARNING:
-        raise StyleNotReady(f"{plain(pin(found))} has not been learned; GET /v1/styles/{name}.")
-    found.status = StyleStatus.ACTIVE

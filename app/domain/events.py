@@ -23,6 +23,7 @@ class EventType(StrEnum):
     JOB_REVIEWED = "job.reviewed"
     CAMPAIGN_BUDGET = "campaign.budget"
     CAMPAIGN_COMPLETED = "campaign.completed"
+    STYLE_LICENCE_EXPIRING = "style.licence_expiring"
 
 
 JOB_EVENTS: Final[dict[JobStatus, EventType]] = {

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from app.domain import mix
 from app.domain.events import EventType
+from app.domain.licence import Channels, Territories, Usage
 from app.domain.parameters import (
     SOFT,
     Deterministic,
@@ -124,6 +125,9 @@ class JobOptions(Request):
     deterministic: Deterministic = False
     quality: Quality = Quality.STANDARD
     output: Output = Output()
+    territory: Territories = Field((), description="Where it will be shown; some licences ask.")
+    channel: Channels = Field((), description="On what it will be shown; some licences ask.")
+    commercial: bool = Field(True, description="Whether that is commercial use.")
     metadata: Metadata = {}
     tags: Tags = {}
     webhook: WebhookRequest | None = None
@@ -135,6 +139,11 @@ class JobOptions(Request):
     def terms(self) -> Terms:
         """What is agreed besides the picture."""
         return Terms(cancel_after=self.cancel_after, priority=self.priority, review=self.review)
+
+    @property
+    def usage(self) -> Usage:
+        """What the style's licence is asked about."""
+        return Usage(territory=self.territory, channel=self.channel, commercial=self.commercial)
 
     @property
     def parameters(self) -> Parameters:

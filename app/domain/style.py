@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from app.domain.licence import Spdx
+from app.domain.licence import Licence, Spdx
 from app.domain.requests import Request, WebhookRequest, Word, storable
 
 SLUG: Final = r"[a-z0-9][a-z0-9-]{0,62}"
@@ -20,7 +20,34 @@ class StyleStatus(StrEnum):
 
     LEARNING = "learning"  #: it has no numbers yet
     DRAFT = "draft"  #: learned; its owner has not said yes
+    REVIEW = "review"  #: somebody asked for a second pair of eyes
     ACTIVE = "active"  #: may be asked for
+    SUSPENDED = "suspended"  #: stopped for now: nothing new, and what there is is kept back
+    RETIRED = "retired"  #: nothing new, for good; what there is stays
+
+
+class StyleMove(StrEnum):
+    """What people do with a version once it is learned."""
+
+    SUBMIT = "submit-for-review"
+    ACTIVATE = "activate"
+    SUSPEND = "suspend"
+    REINSTATE = "reinstate"
+    RETIRE = "retire"
+    WITHDRAW = "withdraw"  #: its licensor takes it back: suspended, and never reinstated
+
+
+_L, _D, _R, _A, _S, _T = StyleStatus
+
+#: From where each move is open, and where it leads.
+STYLE_MOVES: Final[dict[StyleMove, tuple[frozenset[StyleStatus], StyleStatus]]] = {
+    StyleMove.SUBMIT: (frozenset({_D}), _R),
+    StyleMove.ACTIVATE: (frozenset({_R}), _A),  # from a draft, too, where two eyes are enough
+    StyleMove.SUSPEND: (frozenset({_A}), _S),
+    StyleMove.REINSTATE: (frozenset({_S}), _A),
+    StyleMove.RETIRE: (frozenset({_D, _R, _A, _S}), _T),
+    StyleMove.WITHDRAW: (frozenset({_D, _R, _A, _S}), _S),  # a retired one stays retired
+}
 
 
 def owned(tenant_id: UUID, name: str) -> str:
@@ -37,12 +64,20 @@ def plain(slug: str) -> str:
     return slug.rpartition("/")[2]
 
 
-class LicenceRequest(Request):
-    """What allows this style to be learned from the picture and used."""
+class LicenceRequest(Licence):
+    """What allows this style to be learned from the picture and used, and within what limits."""
+
+    model_config = Request.model_config
 
     spdx: Annotated[Spdx, Field(max_length=255, examples=["LicenseRef-Contract-2026-11"])]
     licensor: Annotated[Word, Field(description="Who allows it.")]
     evidence: Annotated[Word, Field(description="How anybody can tell.")]
+    tenants: Annotated[tuple[str, ...], Field(max_length=0)] = Field(
+        (), exclude_if=lambda given: not given, description="Empty: your style is yours alone."
+    )
+    notes: Annotated[str, Field(max_length=2_000), AfterValidator(storable)] = Field(
+        "", exclude_if=lambda given: not given
+    )
 
 
 class PictureRequest(Request):

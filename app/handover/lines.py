@@ -15,6 +15,7 @@ from app.domain.job import JobStatus
 from app.domain.parameters import Parameters
 from app.domain.style import plain
 
+KEPT_BACK: Final = "Kept back: its style is suspended, or the style's licence has ended."
 PAGE: Final = 500  #: jobs read at once; the connection is given back between pages
 LONGEST: Final = 120  #: bytes of a file's stem; archives are unpacked where 255 is all there is
 _UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
@@ -28,7 +29,7 @@ class Line(NamedTuple):
     custom_id: str | None
     job_id: UUID
     status: JobStatus
-    file: str | None  #: its name in the archive
+    file: str | None  #: its name in the archive; none where its style's licence keeps it back
     sha256: str | None
     media_type: str | None
     bytes: int | None
@@ -90,12 +91,15 @@ class _Names:
 def _line(row: Row[Any], names: _Names) -> Line:
     job: Job = row.Job
     there = job.status is JobStatus.SUCCEEDED
+    kept_back = row.ends_at is not None and row.ends_at <= row.now
     suffix = "jpg" if row.media_type == "image/jpeg" else str(row.media_type).rpartition("/")[2]
     return Line(
         custom_id=job.custom_id,
         job_id=job.id,
         status=job.status,
-        file=names.new(job.custom_id or "", suffix, str(job.id)) if there else None,
+        file=names.new(job.custom_id or "", suffix, str(job.id))
+        if there and not kept_back
+        else None,
         sha256=job.output_digest if there else None,
         media_type=row.media_type if there else None,
         bytes=row.bytes if there else None,
@@ -109,7 +113,7 @@ def _line(row: Row[Any], names: _Names) -> Line:
         created_at=job.created_at,
         finished_at=job.finished_at,
         error_code=job.error_code,
-        error_detail=job.error_detail,
+        error_detail=KEPT_BACK if there and kept_back else job.error_detail,
     )
 
 

@@ -72,6 +72,8 @@ class Household:
         if "storage" not in given.model_fields_set:
             yield "IMPASTO_STORAGE__KIND", "local"
             yield "IMPASTO_STORAGE__ROOT", str(self.data / "assets")
+        if "governance" not in given.model_fields_set:
+            yield "IMPASTO_GOVERNANCE__FOUR_EYES", "false"  # a machine for one person
         if self.plan.optimizer:
             yield "IMPASTO_OPTIMIZER__ENABLED", "true"
         if self.plan.null_engine:

@@ -25,7 +25,13 @@ from app.db.models import AssetKind, Base
 from app.domain.job import Lane
 from app.domain.terms import Review
 from app.errors import InvalidImage
-from app.settings import LimitSettings, LocalStorageSettings, OptimizerSettings, Settings
+from app.settings import (
+    GovernanceSettings,
+    LimitSettings,
+    LocalStorageSettings,
+    OptimizerSettings,
+    Settings,
+)
 from app.storage import Blob, LocalStorage, asset_key
 from app.submission import Desk
 from tests.conftest import new_database
@@ -130,6 +136,7 @@ def new_api(sessions: Sessions, redis_url: str, directory: Path) -> Api:
         storage=LocalStorageSettings(root=directory),
         limits=LimitSettings(body_bytes=2**20),
         optimizer=OptimizerSettings(enabled=True),
+        governance=GovernanceSettings(four_eyes=False),
     )
     storage = LocalStorage(directory)
     storage.check()

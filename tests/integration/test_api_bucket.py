@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import httpx2
@@ -13,9 +15,10 @@ from starlette.testclient import TestClient
 
 from app.settings import S3StorageSettings
 from app.storage import open_storage
-from tests.integration.conftest import Api, speaking
+from tests.integration.conftest import Api, speaking, work
 from tests.integration.test_api_refusals import HOSTILE, refusal
 from tests.integration.test_api_uploads import announce
+from tests.licensed import new_style
 from tests.unit.pictures import jpeg, photo, saved, webp
 
 
@@ -119,3 +122,25 @@ def test_a_campaign_takes_what_has_arrived(client: TestClient) -> None:
     assert (counts["queued"], counts["failed"]) == (4, 1)
     again = client.post("/v1/campaigns", json=body).json()["counts"]
     assert (again["queued"], again["failed"]) == (4, 1)
+
+
+def test_the_buckets_own_address_ends_with_the_licence(api: Api, client: TestClient) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=10)
+    with api.desk.sessions.begin() as session:
+        new_style(session, valid_until=soon.isoformat())
+    upload = announce(client, jpeg())
+    put(upload, jpeg())
+    body = {"style": "brand", "input": {"upload_id": upload["id"]}}
+    job = client.post("/v1/jobs", json=body).json()
+    work(api, amount=200)  # behind what other tests left
+    asset = client.get(f"/v1/jobs/{job['id']}").json()["output"]["asset_id"]
+    moved = client.get(f"/v1/assets/{asset}", follow_redirects=False)
+    assert moved.status_code == 307
+    query = parse_qs(urlsplit(moved.headers["location"]).query)
+    assert 0 < int(query["X-Amz-Expires"][0]) <= 600
+    assert int(moved.headers["cache-control"].rpartition("=")[2]) <= 300
+    settings = api.desk.settings.model_copy(update={"cdn_url": "https://cdn.test"})
+    with speaking(replace(api, desk=replace(api.desk, settings=settings))) as ours:
+        link = ours.get(f"/v1/assets/{asset}", follow_redirects=False).headers["location"]
+    assert link.startswith("https://cdn.test/")
+    assert parse_qs(urlsplit(link).query)["expires"] == [str(int(soon.timestamp()))]

@@ -12,6 +12,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 import httpx2
 import pytest
 from PIL import Image
+from sqlalchemy import text as sql
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
@@ -177,6 +178,8 @@ def reported(client: TestClient, place: str, kind: str) -> Any:
 def test_the_report_says_what_was_done_and_shows_some_of_it(api: Api, client: TestClient) -> None:
     card = {"licence": {"spdx": "CC-BY-4.0", "licensor": "A <b>", "evidence": "contract 7"}}
     with api.desk.sessions.begin() as session:
+        # Of a style that is offered nothing changes; this one was always so.
+        session.execute(sql("ALTER TABLE style_versions DISABLE TRIGGER style_version_stays"))
         session.execute(update(StyleVersion).values(card=card))
     place = campaign_of(client, ["<script>alert(1)</script>", "2", "3"], "Frühling & <Söhne>")
     work(api, amount=2, lane=Lane.CAMPAIGN)

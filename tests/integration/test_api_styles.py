@@ -8,11 +8,11 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from starlette.testclient import TestClient
 
 from app.db import costs, intake, jobs, ledger, styles
-from app.db.models import Job, StyleVersion
+from app.db.models import AssetKind, Job, StyleVersion
 from app.domain.job import Lane
 from app.settings import OptimizerSettings
 from app.storage import Blob, asset_key
@@ -36,7 +36,7 @@ def order(client: TestClient, **changes: Any) -> httpx2.Response:
 
 def learn(api: Api) -> UUID:
     """Claim the oldest style and end it well, with a worker's own statements."""
-    sheet = new_asset(api.ground, "sheet")
+    sheet = new_asset(api.ground, "sheet", AssetKind.OUTPUT)
     key = asset_key(api.ground.tenant_id, sheet.digest)
     api.desk.storage.put(Blob(key, b"sheet", "image/jpeg"))
     with api.desk.sessions.begin() as session:
@@ -181,6 +181,8 @@ def test_everybodys_style_shows_the_preview_of_the_catalog(api: Api, tmp_path: P
     (tmp_path / "styles" / "plain.jpg").write_bytes(b"two photographs")
     with api.desk.sessions.begin() as session:
         card = {"preview": {"file": "plain.jpg", "sha256": "a" * 64}}
+        # Of a style that is offered nothing changes; this one was always so.
+        session.execute(text("ALTER TABLE style_versions DISABLE TRIGGER style_version_stays"))
         session.execute(update(StyleVersion).values(card=card))
     settings = api.desk.settings.model_copy(update={"catalog": tmp_path})
     with speaking(replace(api, desk=replace(api.desk, settings=settings))) as client:

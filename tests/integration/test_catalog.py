@@ -69,6 +69,22 @@ def test_a_version_never_changes_its_numbers(sessions: Sessions, tmp_path: Path)
         sync(session, changed)
 
 
+def test_a_version_never_changes_its_terms(sessions: Sessions, tmp_path: Path) -> None:
+    terms: dict[str, Any] = {"spdx": "CC0-1.0", "licensor": "us", "evidence": "ours"}
+    limited = terms | {"territories": ["DE"], "valid_until": "2099-12-31"}
+    for licence in (limited, limited | {"evidence": "ours, said better"}):
+        with sessions.begin() as session:
+            sync(session, Catalog(write_catalog(tmp_path, licence=licence)))
+    with sessions() as session:
+        [row] = styles.listing(session, NOBODY)
+    assert row.valid_until.isoformat() == "2100-01-01T00:00:00+00:00"
+    for licence in (terms, limited | {"territories": ["DE", "AT"]}):
+        changed = Catalog(write_catalog(tmp_path, licence=licence))
+        refused = pytest.raises(CatalogCorrupt, match="licence needs a new version")
+        with refused, sessions.begin() as session:
+            sync(session, changed)
+
+
 def test_the_newest_version_answers_to_the_plain_name(sessions: Sessions, tmp_path: Path) -> None:
     for version in (1, 2):
         with sessions.begin() as session:

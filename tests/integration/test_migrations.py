@@ -8,10 +8,12 @@ from app.db import (
     Sessions,
     control,
     deadlines,
+    expiries,
     intake,
     jobs,
     open_database,
     reviews,
+    style_moves,
     styles,
 )
 from app.db.jobs import Held, Success
@@ -20,7 +22,9 @@ from app.db.models import Base
 from app.domain.events import EventType
 from app.domain.job import Lane
 from app.domain.review import Decision, Verdict
+from app.domain.style import StyleMove
 from app.errors import UnknownStyle
+from tests.licensed import in_days, new_style
 from tests.rows import Ground, new_asset, new_campaign, new_ground, new_jobs
 
 
@@ -45,6 +49,9 @@ def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> No
             session, ground.tenant_id, "harbour", title="Harbour", stylizer="a" * 64, card={}
         )
         assert learning.slug == f"{ground.tenant_id}/harbour"
+        new_style(session, valid_until=in_days(5), territories=["DE"])
+        expiries.announce(session)
+        style_moves.move(session, "brand", 1, StyleMove.WITHDRAW, by="operator:ada", reason="over")
         session.execute(text("UPDATE jobs SET stage = 'draw' WHERE status = 'running'"))
     _steered(sessions, ground)
     sessions.kw["bind"].dispose()

@@ -14,7 +14,14 @@ from app.db.models.costs import (
 from app.db.models.events import Delivery, DeliveryState, EventRow
 from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
-from app.db.models.styles import Style, StylePicture, StyleVersion, Stylizer
+from app.db.models.styles import (
+    Style,
+    StyleHistory,
+    StyleNotice,
+    StylePicture,
+    StyleVersion,
+    Stylizer,
+)
 from app.db.models.tenants import ApiKey, Tenant
 
 __all__ = [
@@ -36,6 +43,8 @@ __all__ = [
     "LanePace",
     "LedgerEntry",
     "Style",
+    "StyleHistory",
+    "StyleNotice",
     "StylePicture",
     "StyleVersion",
     "Stylizer",

@@ -107,6 +107,7 @@ class Job(Base):
     pixels: Mapped[int] = mapped_column(server_default="0")  #: of the output; prices the claim
     style_version_id: Mapped[UUID] = mapped_column(ForeignKey("style_versions.id"))
     parameters: Mapped[dict[str, Any]]
+    usage: Mapped[dict[str, Any] | None]  #: where the picture will be shown, as far as said
     render_key: Mapped[str | None] = mapped_column(DIGEST)
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     tags: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))  #: never change
@@ -193,6 +194,20 @@ class Job(Base):
             "style_version_id",
             unique=True,
             postgresql_where=text("lane = 'learn'"),
+        ),
+        # Which pictures came from a style, and which style a picture came from.
+        Index(
+            "ix_jobs_style_outputs",
+            "style_version_id",
+            "tenant_id",
+            "id",
+            postgresql_where=text("output_digest IS NOT NULL"),
+        ),
+        Index(
+            "ix_jobs_mixed_outputs",
+            "tenant_id",
+            "id",
+            postgresql_where=text("output_digest IS NOT NULL AND parameters ? 'mix'"),
         ),
         Index("ix_jobs_held", "lease_until", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_campaign_id_id", "campaign_id", "id"),

@@ -5,17 +5,23 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ForeignKey,
+    Identity,
+    Index,
     LargeBinary,
+    SmallInteger,
+    Text,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.models.base import DIGEST, Base, words
 from app.domain.ids import new_id
-from app.domain.style import StyleStatus
+from app.domain.style import StyleMove, StyleStatus
 
 
 class StylePicture(Base):
@@ -67,7 +73,11 @@ class Style(Base):
 
 
 class StyleVersion(Base):
-    """What a campaign pins: one embedding for one stylizer. Never changes once learned."""
+    """
+    What a campaign pins: one embedding for one stylizer, under the terms of its card's licence.
+
+    Once it is no draft any more, a trigger refuses every change but those of its status.
+    """
 
     __tablename__ = "style_versions"
 
@@ -79,6 +89,9 @@ class StyleVersion(Base):
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary)  #: float32, little-endian
     card: Mapped[dict[str, Any]]
     preview_digest: Mapped[str | None] = mapped_column(DIGEST)  #: of its owner's assets
+    valid_until: Mapped[datetime | None]  #: as its licence says, for what must look it up
+    suspended_at: Mapped[datetime | None]  #: while set, nothing of it is delivered
+    withdrawn_at: Mapped[datetime | None]  #: by its licensor, for good
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
@@ -88,4 +101,41 @@ class StyleVersion(Base):
         CheckConstraint(
             "(embedding IS NULL) = (status = 'learning')", name="embedding_iff_learned"
         ),
+        CheckConstraint(
+            "suspended_at IS NOT NULL OR (status <> 'suspended' AND withdrawn_at IS NULL)",
+            name="suspended_says_when",
+        ),
+        CheckConstraint(
+            "status <> 'active' OR suspended_at IS NULL", name="active_is_not_suspended"
+        ),
+        Index(
+            "ix_style_versions_valid_until",
+            "valid_until",
+            postgresql_where=text("valid_until IS NOT NULL"),
+        ),
     )
+
+
+class StyleHistory(Base):
+    """Who moved a version, whereto and why; append-only."""
+
+    __tablename__ = "style_history"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    style_version_id: Mapped[UUID] = mapped_column(ForeignKey("style_versions.id"), index=True)
+    move: Mapped[StyleMove] = mapped_column(words(StyleMove, "move"))
+    status: Mapped[StyleStatus] = mapped_column(words(StyleStatus, "status"))
+    by: Mapped[str]  #: `key:<prefix>` or `operator:<name>`
+    reason: Mapped[str | None] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class StyleNotice(Base):
+    """That the end of a licence was announced so many days before: once, however many sweep."""
+
+    __tablename__ = "style_notices"
+
+    slug: Mapped[str] = mapped_column(ForeignKey("styles.slug"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    days: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
