@@ -87,7 +87,7 @@ def test_a_learned_style_is_a_card_like_the_others(order: Order) -> None:
 def test_fitting_brings_the_picture_nearer_and_leaves_the_network_alone(
     order: Order, folders: Folders
 ) -> None:
-    network = open_network(order.catalog, TINY)
+    network = open_network(order.catalog, TINY, torch.device("cpu"))
     weights = {name: tensor.clone() for name, tensor in network.stylizer.state_dict().items()}
     backbone = Backbone.load(folders.backbones / "tiny.safetensors")
     judge = Judge(backbone, [read_picture(order.picture, 64)], torch.float32)
