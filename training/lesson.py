@@ -81,6 +81,7 @@ class Lesson:
         start = self.network.known[self.start]
         self.fit = Fit(self.network, start, self.judge, views, order.recipe)
         self.best, self.numbers = start, score(self.network, self.judge, start, self.held_out)
+        self.best_step = 0
 
     @property
     def seconds(self) -> float:
@@ -94,6 +95,9 @@ class Lesson:
             self.progress.say("warning", sentence, detail=sentence)
         self.preview("first")
         self._fit()
+        if not self.best_step:
+            sentence = f"nothing better was found than {self.start} of the catalog, which is kept"
+            self.progress.say("warning", sentence, detail=sentence)
         self.preview("last")
         card = self._card()
         self.order.free_place()  # somebody may have been faster
@@ -130,7 +134,7 @@ class Lesson:
         self.progress.at(self.seconds, content=numbers[0], style=numbers[1])
         before, now = self._worth(self.numbers), self._worth(numbers)
         if now < before:
-            self.best, self.numbers = embedding, numbers
+            self.best, self.numbers, self.best_step = embedding, numbers, self.fit.steps
         return now < BETTER * before
 
     def _worth(self, numbers: tuple[float, float]) -> float:
@@ -158,6 +162,7 @@ class Lesson:
             "minutes": round(self.seconds / 60, 2),
             "device": str(self.device),
             "steps": self.fit.steps,
+            "best_step": self.best_step,
             "pictures_seen": self.fit.steps * order.recipe.batch,
             "photographs": len(self.photos) - len(self.held_out),
             "backbone": judge,

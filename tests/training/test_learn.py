@@ -105,6 +105,21 @@ def test_fitting_brings_the_picture_nearer_and_leaves_the_network_alone(
         assert torch.equal(tensor, weights[name]), name
 
 
+def test_what_the_catalog_has_already_is_kept_and_said(
+    order: Order, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = read_embeddings(order.catalog, TINY)
+    frozen = replace(RECIPE, rate=0.0)  # a start that no step makes better
+    card = learned(replace(order, recipe=frozen))
+    assert card["learned"]["steps"] > 0
+    assert card["learned"]["best_step"] == 0
+    start = card["learned"]["start"]
+    assert torch.equal(read_embeddings(order.catalog, TINY)["sunrise"], known[start])
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    details = [one["detail"] for one in said if one["event"] == "warning"]
+    assert details == [f"nothing better was found than {start} of the catalog, which is kept"]
+
+
 def test_a_version_that_exists_is_refused_and_the_next_one_is_not(order: Order) -> None:
     first = learned(order)
     with pytest.raises(DataError, match="sunrise@1 already"):
