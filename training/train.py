@@ -48,11 +48,11 @@ class Trainer:
         folders: Folders,
         device: torch.device | str,
         bf16: bool,
-        compiled: bool = False,
+        compiler: str | None = None,  # a backend of torch.compile
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folders, self.device = config, folders, torch.device(device)
-        self.compiled = compiled
+        self.compiler = compiler
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self.stylizer = Stylizer(config.shape).to(self.device)
         self.drawing = self._compiled(self.stylizer)
@@ -95,7 +95,9 @@ class Trainer:
 
         One piece of code per size: each stage has two, that of its crops and that of their shifts.
         """
-        return torch.compile(module, dynamic=False) if self.compiled else module
+        if self.compiler is None:
+            return module
+        return torch.compile(module, dynamic=False, backend=self.compiler)
 
     def run_step(self, stage: Stage, crops: Crops, judges: list[Judge]) -> dict[str, float]:
         """One optimizer step; returns the losses."""
@@ -242,8 +244,8 @@ def main() -> None:
     folders = Folders(chosen.photos, chosen.styles, chosen.backbones)
     try:
         device = open_device(chosen.device)
-        config = Config.load(chosen.config)
-        trainer = Trainer(config, folders, device, chosen.bf16, chosen.compile)
+        config, compiler = Config.load(chosen.config), "inductor" if chosen.compile else None
+        trainer = Trainer(config, folders, device, chosen.bf16, compiler)
     except DataError as error:
         sys.exit(f"error: {error}")
     if chosen.resume:
