@@ -130,6 +130,11 @@ class OptimizerSettings(BaseModel):
     photos: Path | None = Field(
         None, description="Photographs to learn with; unset, those inside scikit-image."
     )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="cpu, cuda or cuda:1; auto is a GPU where PyTorch sees one.",
+    )
     threads: NonNegativeInt = Field(0, description="CPU threads; 0 is one per core we may use.")
     print_seconds: PositiveFloat = 4 * 3600.0  # the longest print; then it is given up
     print_bytes: PositiveInt | None = Field(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from training.checkpoint import load
 from training.data import as_float, list_pictures, read_picture
+from training.device import AUTO, HELP, open_device
 from training.model import StyleTable, Stylizer
 
 
@@ -67,10 +68,12 @@ def main() -> None:
     parser.add_argument("--shown", type=int, default=384, help="pixels it takes on the page")
     parser.add_argument("--quality", type=int, default=90, help="of the JPEG")
     parser.add_argument("--limit", type=int, default=4, help="photographs at most")
+    parser.add_argument("--device", default=AUTO, help=HELP)
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    _, stylizer, table = load(chosen.checkpoint)
+    device = open_device(chosen.device)
+    stylizer, table = (part.to(device) for part in load(chosen.checkpoint)[1:])
     paths = list_pictures(chosen.photos)[: chosen.limit]
     photos = [read_picture(path, chosen.side) for path in paths]
     save_sheet(chosen.out, photos, stylizer, table, chosen.side, chosen.shown, chosen.quality)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+import torch
+
 from training.data import DataError
 
 REFUSED, INTERRUPTED = 2, 130  # exit codes
@@ -21,6 +23,10 @@ def in_words(stopped: str) -> Iterator[None]:
         yield
     except DataError as error:
         print(f"impasto: {error}", file=sys.stderr)
+        sys.exit(REFUSED)
+    except torch.OutOfMemoryError as error:
+        first = str(error).partition("\n")[0]
+        print(f"impasto: the GPU's memory does not hold this: {first}", file=sys.stderr)
         sys.exit(REFUSED)
     except KeyboardInterrupt:
         print(f"impasto: stopped; {stopped}", file=sys.stderr)

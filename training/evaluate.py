@@ -25,6 +25,7 @@ from tqdm import tqdm
 from training.cards import read_sources, write_json
 from training.catalog import IDENTITY, read_embeddings
 from training.data import as_float, list_pictures, read_picture
+from training.device import AUTO, HELP, open_device
 from training.losses import Backbone, content_loss, gram_matrix, relative_error
 
 STYLE_LAYERS = 4  # relu1_1 to relu4_1, the yardstick that published networks were measured with
@@ -111,7 +112,7 @@ def _apart(one: Picture, two: Picture) -> float:
 def look(judge: Backbone, picture: Picture) -> list[Tensor]:
     """The judge's features of one picture."""
     with torch.no_grad():
-        features: list[Tensor] = judge(as_tensor(picture))
+        features: list[Tensor] = judge(as_tensor(picture).to(judge.device))
     return features
 
 
@@ -184,7 +185,8 @@ def main() -> None:
     draws = {slug: draw_with(session, rows[slug]) for slug in slugs}
     styles = {slug: chosen.styles / _style_file(chosen.catalog, slug) for slug in slugs}
     photographs = min(chosen.limit, len(list_pictures(chosen.photos)))
-    judge, known = Backbone.load(chosen.backbone), read_sources()["backbones"]
+    judge = Backbone.load(chosen.backbone).to(open_device(chosen.device))
+    known = read_sources()["backbones"]
     evaluation = {
         "backbone": {"file": chosen.backbone.name, **known.get(chosen.backbone.name, {})},
         "photographs": {str(side): photographs for side in chosen.sides},
@@ -209,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="*", default=[], help="slugs; all unless given")
     parser.add_argument("--sides", type=int, nargs="+", default=[384, 512], help="short sides")
     parser.add_argument("--limit", type=int, default=24, help="photographs at most")
+    parser.add_argument("--device", default=AUTO, help=f"of the judge: {HELP}")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--store", action="store_true", help="write the numbers into the cards")
     return parser

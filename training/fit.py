@@ -44,9 +44,14 @@ class Network:
     known: dict[str, Tensor]
     card: dict[str, Any]
 
+    @property
+    def device(self) -> torch.device:
+        """Where it draws, and where its embeddings lie."""
+        return self.identity.device
+
     def draw(self, content: Tensor, embedding: Tensor, strength: float = 1.0) -> Tensor:
         """content [N,3,H,W] in 0..1 in one style [K]; the pictures within 0..1."""
-        share = torch.full((len(content),), strength)
+        share = torch.full((len(content),), strength, device=self.device)
         style = embedding.expand(len(content), -1)
         return stylize(content, self.stylizer, at_strength(style, share, self.identity))
 
@@ -83,15 +88,15 @@ class Fit:
         """What `train` minimizes, for one style."""
         recipe = self.recipe
         content = self.views.at(self.steps, recipe.crop, recipe.batch)
-        strength = _strengths(recipe, rng)
+        strength = _strengths(recipe, rng).to(self.network.device)
         style = F.pad(self.row, (0, 3)).expand(recipe.batch, -1)
         embedding = at_strength(style, strength, self.network.identity)
-        with torch.autocast("cpu", torch.bfloat16, self.judge.dtype == torch.bfloat16):
+        with torch.autocast(
+            content.device.type, torch.bfloat16, self.judge.dtype == torch.bfloat16
+        ):
             drawn = self.network.stylizer(content, embedding).float()
             shift = shift_error(self.network.stylizer, content, embedding, drawn, rng)
-        kept, painted = self.judge.score(
-            drawn, content, torch.zeros(recipe.batch, dtype=torch.long)
-        )
+        kept, painted = self.judge.score(drawn, content, self.judge.only(recipe.batch))
         loss: Tensor = (
             kept
             + recipe.style_weight * strength * painted * calm(painted)
@@ -109,7 +114,7 @@ def score(
     content = torch.cat([middle(photo, side) for photo in photos])
     with torch.no_grad():
         drawn = network.draw(content, embedding)
-        kept, painted = judge.score(drawn, content, torch.zeros(len(photos), dtype=torch.long))
+        kept, painted = judge.score(drawn, content, judge.only(len(photos)))
     return kept.mean().item(), painted.mean().item()
 
 

@@ -19,15 +19,20 @@ class Judge:
 
     def __init__(self, backbone: Backbone, style_images: list[Tensor], dtype: torch.dtype) -> None:
         self.backbone = backbone.to(dtype=dtype, memory_format=torch.channels_last)
-        self.dtype = dtype
+        self.dtype, self.device = dtype, backbone.device
+        images = [as_float(image.to(self.device))[None] for image in style_images]
         with torch.no_grad():
-            grams = [map(gram_matrix, self.look(as_float(s)[None])) for s in style_images]
+            grams = [map(gram_matrix, self.look(image)) for image in images]
         self.grams = [torch.cat(layer) for layer in zip(*grams, strict=True)]  # [S,C,C] per layer
 
     def blend(self, shares: list[float]) -> None:
         """From now on one style: the styles' matrices in these shares."""
-        parts = torch.tensor(shares)[:, None, None] / sum(shares)
+        parts = torch.tensor(shares, device=self.device)[:, None, None] / sum(shares)
         self.grams = [(parts.to(gram) * gram).sum(0, keepdim=True) for gram in self.grams]
+
+    def only(self, pictures: int) -> Tensor:
+        """The index [N] that means the first style for all pictures."""
+        return torch.zeros(pictures, dtype=torch.long, device=self.device)
 
     def look(self, pictures: Tensor) -> list[Tensor]:
         """What the backbone sees in pictures [N,3,H,W] in 0..1."""
@@ -47,19 +52,22 @@ class Judge:
         return content_loss(features, wanted), style_loss(features, [g[index] for g in self.grams])
 
 
-def swift_dtype() -> torch.dtype:
+def swift_dtype(device: torch.device) -> torch.dtype:
     """
-    The float in which this machine's CPU convolves fastest, by a trial of some milliseconds.
+    The float in which the device convolves fastest; on a CPU by a trial of some milliseconds.
 
-    Without instructions for bfloat16 it takes more than ten times as long as float32 (AVX2).
+    Without instructions for bfloat16 a CPU takes more than ten times as long as for float32 (AVX2).
     """
+    if device.type != "cpu":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.bfloat16 if native else torch.float32
     return min((torch.bfloat16, torch.float32), key=_trial)
 
 
 def _trial(dtype: torch.dtype) -> float:
     """Seconds of one convolution, the better of two after a first one."""
-    x = torch.ones(PROBE, dtype=dtype).to(memory_format=torch.channels_last)
-    weight = torch.ones(PROBE[1], PROBE[1], 3, 3, dtype=dtype)
+    x = torch.ones(PROBE, dtype=dtype, device="cpu").to(memory_format=torch.channels_last)
+    weight = torch.ones(PROBE[1], PROBE[1], 3, 3, dtype=dtype, device="cpu")
     seconds = []
     for _ in range(3):
         start = time.perf_counter()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from training.cards import Words
+from training.device import AUTO, HELP, open_device
 from training.ending import in_words
 from training.fit import Recipe
 from training.lesson import Lesson, Order
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--card", type=Path, help="a .json file; a place in the catalog otherwise")
     add("--preview", type=Path, help="a .jpg or .png file; var/learned/NAME.jpg otherwise")
     add("--minutes", type=float, default=8.0, help="of wall time, at most")
+    add("--device", default=AUTO, help=HELP)
     add("--threads", type=int, default=2)
     add("--json", action="store_true", help="one object a line on stdout")
     return parser
@@ -60,6 +62,7 @@ def _order(chosen: argparse.Namespace) -> Order:
         chosen.minutes,
         Recipe(),
         chosen.card,
+        open_device(chosen.device),
     )
 
 

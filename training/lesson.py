@@ -35,6 +35,7 @@ REFRESH = 4  # looks between previews
 PREVIEW_SIDE = 256
 PREVIEWED = 6  # photographs
 FEW = 40  # photographs, below which their light is varied
+CPU = torch.device("cpu")
 RESERVE = 15.0  # seconds of the time that the numbers at the end take, at most a fifth of it
 
 
@@ -52,6 +53,7 @@ class Order:
     minutes: float
     recipe: Recipe
     card: Path | None = None  # a file; None for a place in the catalog
+    device: torch.device = CPU
 
     def free_place(self) -> Path:
         """Where the card will lie. Raises DataError where another lies already."""
@@ -63,22 +65,23 @@ class Lesson:
 
     def __init__(self, order: Order, progress: Progress) -> None:
         self.order, self.progress, self.started = order, progress, time.monotonic()
-        self.card_path = order.free_place()
+        self.card_path, self.device = order.free_place(), order.device
         picture = open_style(order.picture)
         check_worth(order.picture, picture)
-        self.style = _scaled(picture, order.recipe.style_side)
-        self.network = open_network(order.catalog, order.stylizer)
-        self.photos = read_photographs(order.photos)
+        self.style = _scaled(picture, order.recipe.style_side).to(self.device)
+        self.network = open_network(order.catalog, order.stylizer, self.device)
+        self.photos = [photo.to(self.device) for photo in read_photographs(order.photos)]
         fitted, self.held_out = split(self.photos)
-        self.backbone = load_backbone(order.backbone)
+        self.backbone = load_backbone(order.backbone).to(self.device)
         self.judge_record = backbone_record(order.backbone)
         self.doubt = looks_like_a_photograph(self.style, self.backbone, self.judge_record["name"])
-        self.judge = Judge(copy.deepcopy(self.backbone), [self.style], swift_dtype())
+        self.judge = Judge(copy.deepcopy(self.backbone), [self.style], swift_dtype(self.device))
         self.start = nearest(self.network, self.judge, fitted[:2])
         views = Views(fitted, seed=1, jitter=len(fitted) < FEW)
         start = self.network.known[self.start]
         self.fit = Fit(self.network, start, self.judge, views, order.recipe)
         self.best, self.numbers = start, score(self.network, self.judge, start, self.held_out)
+        self.best_step = 0
 
     @property
     def seconds(self) -> float:
@@ -92,6 +95,9 @@ class Lesson:
             self.progress.say("warning", sentence, detail=sentence)
         self.preview("first")
         self._fit()
+        if not self.best_step:
+            sentence = f"nothing better was found than {self.start} of the catalog, which is kept"
+            self.progress.say("warning", sentence, detail=sentence)
         self.preview("last")
         card = self._card()
         self.order.free_place()  # somebody may have been faster
@@ -128,7 +134,7 @@ class Lesson:
         self.progress.at(self.seconds, content=numbers[0], style=numbers[1])
         before, now = self._worth(self.numbers), self._worth(numbers)
         if now < before:
-            self.best, self.numbers = embedding, numbers
+            self.best, self.numbers, self.best_step = embedding, numbers, self.fit.steps
         return now < BETTER * before
 
     def _worth(self, numbers: tuple[float, float]) -> float:
@@ -154,7 +160,9 @@ class Lesson:
             "stylizer_digest": self.network.card["digest"],
             "start": self.start,
             "minutes": round(self.seconds / 60, 2),
+            "device": str(self.device),
             "steps": self.fit.steps,
+            "best_step": self.best_step,
             "pictures_seen": self.fit.steps * order.recipe.batch,
             "photographs": len(self.photos) - len(self.held_out),
             "backbone": judge,
@@ -167,14 +175,15 @@ class Lesson:
         return learned_card(order.words, order.picture, order.stylizer, self.best, how)
 
 
-def open_network(catalog: Path, stylizer: str) -> Network:
-    """A stylizer of the catalog, with the styles it knows. Raises DataError."""
+def open_network(catalog: Path, stylizer: str, device: torch.device) -> Network:
+    """A stylizer of the catalog with the styles it knows, on that device. Raises DataError."""
     folder = catalog / "stylizers" / stylizer
     card = read_card(folder)
     network = read_stylizer(folder, Config.from_dict(card["training"]["config"]).shape)
-    known = read_embeddings(catalog, stylizer)
+    rows = read_embeddings(catalog, stylizer).items()
+    known = {slug: embedding.to(device) for slug, embedding in rows}
     identity = known.pop(IDENTITY)
-    return Network(network.eval(), identity, known, card)
+    return Network(network.eval().to(device), identity, known, card)
 
 
 def _scaled(picture: Image.Image, short_side: int) -> Tensor:

@@ -33,6 +33,11 @@ class Backbone(nn.Module):  # type: ignore[misc]  # untyped to mypy
         """Read a safetensors file with layers conv0, conv1_1 (or conv11), ..."""
         return cls(load_file(path))
 
+    @property
+    def device(self) -> torch.device:
+        """Where it looks at pictures."""
+        return self.get_buffer("conv0_weight").device
+
     def forward(self, x: Tensor) -> list[Tensor]:
         """x [N,3,H,W] in 0..1; returns relu1_1, relu2_1, ... each [N,C,H,W]."""
         x = F.conv2d(x, *self._weights("conv0"))  # mean and channel order

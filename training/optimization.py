@@ -111,7 +111,7 @@ class Print:
         self, commission: Commission, backbone: Backbone, recipe: Recipe, pace: float = 1.0
     ) -> None:
         self.commission, self.backbone, self.recipe = commission, backbone, recipe
-        self.content = as_float(commission.content[None])
+        self.content = as_float(commission.content[None].to(backbone.device))
         height, width = self.content.shape[2:]
         self.scales = scales(height, width, recipe, pace)
         self.picture = self.content
@@ -131,7 +131,7 @@ class Print:
 
     def finished(self) -> Tensor:
         """uint8 [3,H,W]; at strength 0 the photograph as it was."""
-        return (self.picture[0].detach().clamp(0.0, 1.0) * 255.0).round().byte()
+        return (self.picture[0].detach().clamp(0.0, 1.0) * 255.0).round().byte().cpu()
 
     def _begun(self, content: Tensor) -> Tensor:
         """The fast drawing, where there is a network: it has most of the way behind it."""
@@ -159,7 +159,7 @@ class Print:
 
         def look() -> Tensor:
             nonlocal least, errors
-            kept, painted = judge.compare(drawn, wanted, torch.zeros(1, dtype=torch.long))
+            kept, painted = judge.compare(drawn, wanted, judge.only(1))
             loss = self._loss(drawn, kept, painted)
             if loss.item() < least:
                 least, self.picture = loss.item(), drawn.detach().clone()
@@ -188,7 +188,8 @@ class Print:
 
     def _judge(self, side: int) -> Judge:
         """Style pictures grow with the picture, and so do strokes; none beyond its own size."""
-        images = [_at_most(style, side) for style in self.commission.styles]
+        there = self.backbone.device
+        images = [_at_most(style.to(there), side) for style in self.commission.styles]
         judge = Judge(self.backbone, images, torch.float32)
         judge.blend(list(self.commission.shares))
         return judge

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from training.allowance import allowance
 from training.backbones import load_backbone
 from training.cards import write_whole
 from training.data import DataError, read_picture
+from training.device import AUTO, HELP, open_device, repeat_exactly, room
 from training.ending import in_words
 from training.fit import Network
 from training.lesson import open_network
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--backbone", type=Path, help="VGG-19 as safetensors; torchvision's otherwise")
     add("--pace", type=float, default=1.0, help="multiplies the steps")
     add("--memory", type=int, help="bytes it may take; most of what is free otherwise")
+    add("--device", default=AUTO, help=HELP)
     add("--threads", type=int, default=2)
     add("--json", action="store_true", help="one object a line on stdout")
     return parser
@@ -57,37 +58,42 @@ def _style(text: str) -> tuple[Path, float]:
         return Path(text), 1.0  # a colon in a name
 
 
-def _commission(chosen: argparse.Namespace) -> Commission:
+def _commission(chosen: argparse.Namespace, device: torch.device) -> Commission:
     """Raises DataError for what cannot be read, is too large, or is no embedding."""
     content = read_picture(chosen.content)
     _, height, width = content.shape
-    check_size(height, width, chosen.memory or allowance())
+    check_size(height, width, chosen.memory or room(device))
     paths, shares = zip(*chosen.style, strict=True)
     if not all(0 < share < math.inf for share in shares) or not 0 <= chosen.strength <= 1:
         raise DataError("shares must be above 0, and the strength from 0 to 1")
-    begin = _beginning(chosen)
+    begin = _beginning(chosen, device)
     return Commission(content, list(map(read_picture, paths)), shares, chosen.strength, *begin)
 
 
-def _beginning(chosen: argparse.Namespace) -> tuple[Network, Tensor] | tuple[()]:
+def _beginning(
+    chosen: argparse.Namespace, device: torch.device
+) -> tuple[Network, Tensor] | tuple[()]:
     """The network that draws what to begin with, and the style it draws in."""
     if bool(chosen.stylizer) != bool(chosen.embedding):
         raise DataError("--stylizer and --embedding belong together")
     if not chosen.stylizer:
         return ()
-    network = open_network(chosen.catalog, chosen.stylizer)
+    network = open_network(chosen.catalog, chosen.stylizer, device)
     try:
         embedding = torch.from_numpy(np.fromfile(chosen.embedding, "<f4").astype(np.float32))
     except OSError as error:
         raise DataError(f"{chosen.embedding} cannot be read: {error}") from error
     if embedding.shape != network.identity.shape:
         raise DataError(f"{chosen.embedding} is no embedding for {chosen.stylizer}")
-    return network, embedding
+    return network, embedding.to(device)
 
 
 def _printed(chosen: argparse.Namespace, progress: Progress) -> None:
-    commission = _commission(chosen)
-    work = Print(commission, load_backbone(chosen.backbone), Recipe(), chosen.pace)
+    device = open_device(chosen.device)
+    repeat_exactly(device)
+    commission = _commission(chosen, device)
+    backbone = load_backbone(chosen.backbone).to(device)
+    work = Print(commission, backbone, Recipe(), chosen.pace)
     start = told = time.monotonic()
     seen = Seen(1.0, 0, 0.0, 0.0)
     for seen in work.work():
@@ -106,7 +112,7 @@ def _printed(chosen: argparse.Namespace, progress: Progress) -> None:
         steps=seen.steps,
         content=round(seen.content, 4),
         style=round(seen.style, 4),
-        device="cpu",
+        device=str(device),
     )
 
 
@@ -120,7 +126,6 @@ def _png(picture: Tensor) -> bytes:
 def main() -> None:
     chosen = _parser().parse_args()
     torch.set_num_threads(chosen.threads)
-    torch.use_deterministic_algorithms(True)
     with (
         in_words("nothing was written"),
         Progress("print", 1.0, as_json=chosen.json, unit="share") as progress,

@@ -28,7 +28,7 @@ def looks_like_a_photograph(picture: Tensor, judge: Backbone, name: str) -> bool
     line = json.loads(LINE.read_text("utf-8"))
     if name != line["backbone"]:
         return None
-    value = energies(picture, judge) @ torch.tensor(line["weights"]) + line["offset"]
+    value = energies(picture, judge).cpu() @ torch.tensor(line["weights"]) + line["offset"]
     return bool(value < line["threshold"])
 
 

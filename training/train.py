@@ -21,6 +21,7 @@ from training.checkpoint import read, save
 from training.config import Config, Stage
 from training.contact_sheet import save_sheet
 from training.data import Crops, DataError, read_photos, read_picture
+from training.device import AUTO, HELP, open_device
 from training.judge import Judge, calm, shift_error
 from training.losses import Backbone, range_loss, total_variation
 from training.model import StyleTable, Stylizer
@@ -41,11 +42,20 @@ class Folders:
 class Trainer:
     """Everything that changes while training, and how to put it away and take it out again."""
 
-    def __init__(self, config: Config, folders: Folders, device: str, bf16: bool) -> None:
+    def __init__(
+        self,
+        config: Config,
+        folders: Folders,
+        device: torch.device | str,
+        bf16: bool,
+        compiler: str | None = None,  # a backend of torch.compile
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.folders, self.device = config, folders, torch.device(device)
+        self.compiler = compiler
         self.dtype = torch.bfloat16 if bf16 else torch.float32
         self.stylizer = Stylizer(config.shape).to(self.device)
+        self.drawing = self._compiled(self.stylizer)
         self.table = StyleTable(config.shape, len(config.styles)).to(self.device)
         self.optimizer = self._fresh_optimizer()
         photos = read_photos(folders.photos)
@@ -63,6 +73,7 @@ class Trainer:
         """The stages that are not finished yet, each with its crops and its judges."""
         while self.step < self.config.steps:
             stage, place = self.config.stage_at(self.step)
+            torch.compiler.reset()  # past a handful of sizes PyTorch would make no more code
             if place == 0:  # moments of other losses would throw the first steps far off
                 self.optimizer = self._fresh_optimizer()
             seed = self.config.seed
@@ -71,9 +82,22 @@ class Trainer:
 
     def _judge(self, name: str) -> Judge:
         side, names = self.config.style_side, self.config.styles.values()
-        images = [read_picture(self.folders.styles / n, side).to(self.device) for n in names]
-        backbone = Backbone.load(self.folders.backbones / name).to(self.device)
-        return Judge(backbone, images, self.dtype)
+        images = [read_picture(self.folders.styles / n, side) for n in names]
+        judge = Judge(
+            Backbone.load(self.folders.backbones / name).to(self.device), images, self.dtype
+        )
+        judge.backbone = self._compiled(judge.backbone)  # now: style pictures have many sizes
+        return judge
+
+    def _compiled(self, module: Any) -> Any:
+        """
+        The module as fast code, beside the module itself: what is saved knows nothing of it.
+
+        One piece of code per size: each stage has two, that of its crops and that of their shifts.
+        """
+        if self.compiler is None:
+            return module
+        return torch.compile(module, dynamic=False, backend=self.compiler)
 
     def run_step(self, stage: Stage, crops: Crops, judges: list[Judge]) -> dict[str, float]:
         """One optimizer step; returns the losses."""
@@ -89,11 +113,11 @@ class Trainer:
         none = torch.zeros(stage.batch, device=self.device)
         with torch.autocast(self.device.type, torch.bfloat16, self.dtype == torch.bfloat16):
             embedding = self.table(index, strength)
-            drawn = self.stylizer(content, embedding).float()
+            drawn = self.drawing(content, embedding).float()
             moved = none
             if stage.shift_weight:
                 rng = np.random.default_rng((self.config.seed, self.step, 2))
-                moved = shift_error(self.stylizer, content, embedding, drawn, rng)
+                moved = shift_error(self.drawing, content, embedding, drawn, rng)
         scores = [judge.score(drawn, content, index) for judge in judges]
         parts = {
             "content": torch.stack([score[0] for score in scores] or [none]).mean(0),
@@ -210,7 +234,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="checkpoint, losses and sheets")
     parser.add_argument("--catalog", type=Path, default=Path("catalog"), help="holds the start")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/checkpoint.pt")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (cuda is untested)")
+    parser.add_argument("--device", default=AUTO, help=HELP)
+    parser.add_argument("--compile", action="store_true", help="needs a C++ compiler on a CPU")
     parser.add_argument("--bf16", action="store_true", help="convolutions in bfloat16")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     parser.add_argument("--every", type=int, default=1000, help="steps between checkpoints")
@@ -218,7 +243,9 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     folders = Folders(chosen.photos, chosen.styles, chosen.backbones)
     try:
-        trainer = Trainer(Config.load(chosen.config), folders, chosen.device, chosen.bf16)
+        device = open_device(chosen.device)
+        config, compiler = Config.load(chosen.config), "inductor" if chosen.compile else None
+        trainer = Trainer(config, folders, device, chosen.bf16, compiler)
     except DataError as error:
         sys.exit(f"error: {error}")
     if chosen.resume:

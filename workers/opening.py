@@ -1,5 +1,8 @@
 """What workers that make pictures open at their start and close at their end."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +19,7 @@ from app.errors import Misconfigured, ServiceUnavailable
 from app.queue import Tickets
 from app.settings import RateCard, Settings, WorkerSettings
 from app.storage import open_storage
+from workers import program
 from workers.batcher import Batcher
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
@@ -82,14 +86,14 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
     """
     Everything an optimizer worker owns. Raises `Misconfigured` where its programs could not run.
     """
-    stylizer = _check_programs(settings)
+    stylizer, device = _check_programs(settings), chosen_device(settings.optimizer.device)
     worker = settings.worker
     sessions = open_database(settings.database_url.get_secret_value(), pool=4)
     decoders = DecodePool(1, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
     _agree(sessions, settings.rate_card)
     name, meter = worker_name(paces.OPTIMIZER), Meter()
-    told = (sessions, name, "cpu", paces.OPTIMIZER)
+    told = (sessions, name, device, paces.OPTIMIZER)
     leases = Leases(
         sessions,
         seconds=worker.lease_seconds,
@@ -100,7 +104,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
         yield Optimizer(
             worker=name,
             engine=paces.OPTIMIZER,
-            device="cpu",
+            device=device,
             stylizer=stylizer,
             sessions=sessions,
             storage=open_storage(settings.storage),
@@ -145,6 +149,27 @@ def _check_programs(settings: Settings) -> str:
         if path is not None and not path.exists():
             raise Misconfigured(f"{path} is not there; correct IMPASTO_OPTIMIZER__...")
     return Catalog(settings.catalog).stylizer(settings.engine.stylizer).digest
+
+
+def chosen_device(name: str) -> str:
+    """
+    What the programs will run on: only PyTorch knows, and PyTorch lives beside.
+
+    Raises `Misconfigured` where they could not.
+    """
+    if name == "cpu":
+        return name
+    asked = subprocess.run(  # noqa: S603 - the argv is ours
+        [sys.executable, "-m", "training.device", name],
+        env=program.environment(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode != 0:
+        sentence = asked.stderr.strip().rpartition("\n")[2].removeprefix(program.OURS)
+        raise Misconfigured(f"{sentence} (IMPASTO_OPTIMIZER__DEVICE).")
+    return asked.stdout.strip()
 
 
 def _batcher(settings: Settings, engine: Engine) -> Batcher:

@@ -40,7 +40,8 @@ class Optimizer(Workplace):
         """A program of `training` for this job. Raises what `program.run` does."""
         optimizer = self.settings.optimizer
         threads = optimizer.threads or len(os.sched_getaffinity(0))
-        options = {**arguments, "threads": threads, "backbone": optimizer.backbone}
+        options = {**arguments, "threads": threads, "device": self.device}
+        options |= {"backbone": optimizer.backbone}
         pairs = [f"--{name}={value}" for name, value in options.items() if value is not None]
         start = perf_counter()
         answer = program.run(

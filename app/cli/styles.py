@@ -63,6 +63,7 @@ def learn(
     style_version: Annotated[int, typer.Option(min=1, help="Of a style known already.")] = 1,
     stylizer: Annotated[str, typer.Option(help="The network; the workers' unless given.")] = "",
     minutes: Minutes = 8.0,
+    device: Annotated[str, typer.Option(help="cpu, cuda; auto is a GPU if there is one.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2,
     photos: Annotated[
         Path | None,
@@ -115,6 +116,7 @@ def learn(
         "backbone": backbone,
         "preview": preview,
         "minutes": minutes,
+        "device": device,
         "threads": threads,
     }
     _become(picture, options, as_json=as_json)

@@ -87,7 +87,7 @@ def test_a_learned_style_is_a_card_like_the_others(order: Order) -> None:
 def test_fitting_brings_the_picture_nearer_and_leaves_the_network_alone(
     order: Order, folders: Folders
 ) -> None:
-    network = open_network(order.catalog, TINY)
+    network = open_network(order.catalog, TINY, torch.device("cpu"))
     weights = {name: tensor.clone() for name, tensor in network.stylizer.state_dict().items()}
     backbone = Backbone.load(folders.backbones / "tiny.safetensors")
     judge = Judge(backbone, [read_picture(order.picture, 64)], torch.float32)
@@ -103,6 +103,21 @@ def test_fitting_brings_the_picture_nearer_and_leaves_the_network_alone(
     assert after[1] < 0.8 * before[1]
     for name, tensor in network.stylizer.state_dict().items():
         assert torch.equal(tensor, weights[name]), name
+
+
+def test_what_the_catalog_has_already_is_kept_and_said(
+    order: Order, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = read_embeddings(order.catalog, TINY)
+    frozen = replace(RECIPE, rate=0.0)  # a start that no step makes better
+    card = learned(replace(order, recipe=frozen))
+    assert card["learned"]["steps"] > 0
+    assert card["learned"]["best_step"] == 0
+    start = card["learned"]["start"]
+    assert torch.equal(read_embeddings(order.catalog, TINY)["sunrise"], known[start])
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    details = [one["detail"] for one in said if one["event"] == "warning"]
+    assert details == [f"nothing better was found than {start} of the catalog, which is kept"]
 
 
 def test_a_version_that_exists_is_refused_and_the_next_one_is_not(order: Order) -> None:

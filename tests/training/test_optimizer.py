@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the training extra is not installed")
 
+import torch
 from PIL import Image
 from sqlalchemy import select
 from starlette.testclient import TestClient
@@ -20,6 +21,7 @@ from app.catalog import Catalog, sync
 from app.db import Sessions, style_pictures
 from app.db.models import StyleVersion
 from app.domain.job import Lane
+from app.errors import Misconfigured
 from app.images import inspect
 from app.settings import Settings
 from app.storage import Blob, style_picture_key
@@ -31,7 +33,7 @@ from training.config import Config
 from training.export import export
 from training.train import Folders, Trainer, train
 from workers.learning import learned
-from workers.opening import open_optimizer
+from workers.opening import chosen_device, open_optimizer
 from workers.optimizer import Craft, Optimizer, optimize
 from workers.printing import printed
 
@@ -67,6 +69,7 @@ def api(
         "enabled": True,
         "backbone": folders.backbones / "tiny.safetensors",
         "photos": folders.photos,
+        "device": "cpu",
         "threads": 1,
     }
     settings = Settings(
@@ -145,7 +148,7 @@ def test_a_style_is_learned_and_then_printed_in(
     asked = client.post("/v1/jobs", files=files, data=data).json()
     assert optimize(optimizer, CRAFTS, Lane.PRINT)["succeeded"] == 1
     done = client.get(f"/v1/jobs/{asked['id']}").json()
-    assert done["provenance"]["engine"] == "optimizer"
+    assert (done["provenance"]["engine"], done["provenance"]["device"]) == ("optimizer", "cpu")
     content = client.get(done["output"]["url"]).content
     with Image.open(BytesIO(content)) as image:
         assert image.size == (61, 47)
@@ -229,6 +232,13 @@ def test_a_print_larger_than_memory_is_refused(
     done = client.get(f"/v1/jobs/{asked['id']}").json()
     assert (done["status"], done["error"]["code"]) == ("failed", "print-refused")
     assert "pixels would fit" in done["error"]["detail"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")
+def test_a_worker_says_what_it_runs_on_and_does_not_start_on_a_gpu_that_is_not_there() -> None:
+    assert chosen_device("auto") == chosen_device("cpu") == "cpu"
+    with pytest.raises(Misconfigured, match=r"cuda:7 is not .*IMPASTO_OPTIMIZER__DEVICE"):
+        chosen_device("cuda:7")
 
 
 def scarce(optimizer: Optimizer) -> Optimizer:

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.settings import EngineSettings, LocalStorageSettings, S3StorageSettings, Settings
+from app.settings import (
+    EngineSettings,
+    LocalStorageSettings,
+    OptimizerSettings,
+    S3StorageSettings,
+    Settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +61,10 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_batch_is_as_large_as_suits_the_device(engine: EngineSettings, pixels: int) -> None:
     assert engine.batch_pixels == pixels
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:0 --json", ""])
+def test_an_optimizer_runs_on_a_cpu_or_on_a_gpu_by_number(device: str) -> None:
+    assert OptimizerSettings(device="cuda:1").device == "cuda:1"
+    with pytest.raises(ValidationError, match="device"):
+        OptimizerSettings(device=device)
