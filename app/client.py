@@ -61,9 +61,17 @@ class Client:
         """One object of the API."""
         return _answer(self._ask(self._http, "GET", path, params=query))
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any] | None = None, **query: Any) -> dict[str, Any]:
         """One action of the API."""
-        return _answer(self._ask(self._http, "POST", path, json=body))
+        return _answer(self._ask(self._http, "POST", path, json=body, params=query))
+
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Change one object of the API."""
+        return _answer(self._ask(self._http, "PATCH", path, json=body))
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """Do without one object of the API; as it was last."""
+        return _answer(self._ask(self._http, "DELETE", path))
 
     def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Every object of a listing, page after page."""

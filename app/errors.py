@@ -14,6 +14,9 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - StyleNotReady          409 style-not-ready
       - AwaitingReview         409 awaiting-review
       - OutputRejected         409 output-rejected
+      - EndpointDisabled       409 endpoint-disabled
+      - TooManyEndpoints       409 too-many-endpoints
+      - RotatedTooOften        409 rotated-too-often
       - IdempotencyInFlight    409 idempotency-in-flight
       - StyleTransition        409 illegal-style-transition
       - FourEyes               409 four-eyes
@@ -178,6 +181,27 @@ class FourEyes(Conflict):
 
     code = "four-eyes"
     title = "Somebody else has to agree"
+
+
+class EndpointDisabled(Conflict):
+    """Something was to be sent to a webhook endpoint to which nothing is sent."""
+
+    code = "endpoint-disabled"
+    title = "The webhook endpoint is disabled"
+
+
+class TooManyEndpoints(Conflict):
+    """Every event is sent to every endpoint, so a tenant may have so many and no more."""
+
+    code = "too-many-endpoints"
+    title = "There are as many webhook endpoints as a tenant may have"
+
+
+class RotatedTooOften(Conflict):
+    """Every secret that is still valid signs every webhook, and there are enough of them."""
+
+    code = "rotated-too-often"
+    title = "Too many old secrets are still valid"
 
 
 class BodyTooLarge(ClientError):

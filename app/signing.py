@@ -1,9 +1,12 @@
-"""Signatures of our own: links that expire, and webhook secrets that need no storing."""
+"""Signatures of our own: links that expire, and webhook keys that need no storing."""
 
 from base64 import b64encode, urlsafe_b64encode
+from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest, new
 from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.errors import Misconfigured, Unauthorized
 
@@ -31,6 +34,25 @@ def webhook_secret(secret_key: str, tenant_id: UUID, generation: int) -> str:
     """The Standard Webhooks secret of a tenant; a new `generation` is a rotated secret."""
     digest = _hmac(secret_key, f"webhook:{tenant_id}:{generation}")
     return "whsec_" + b64encode(digest).decode()
+
+
+@lru_cache(1024)
+def endpoint_secret(secret_key: str, endpoint_id: UUID, generation: int) -> str:
+    """The Standard Webhooks secret of one endpoint (`v1`); a new `generation` is a rotated one."""
+    digest = _hmac(secret_key, f"webhook-endpoint:{endpoint_id}:{generation}")
+    return "whsec_" + b64encode(digest).decode()
+
+
+@lru_cache(1024)  # making one takes as long as a signature
+def endpoint_key(secret_key: str, endpoint_id: UUID, generation: int) -> Ed25519PrivateKey:
+    """What signs for one endpoint so that its owner cannot (`v1a`)."""
+    digest = _hmac(secret_key, f"webhook-endpoint-ed25519:{endpoint_id}:{generation}")
+    return Ed25519PrivateKey.from_private_bytes(digest)
+
+
+def public_text(key: Ed25519PrivateKey) -> str:
+    """What a receiver verifies `v1a` with, as Standard Webhooks writes it."""
+    return "whpk_" + b64encode(key.public_key().public_bytes_raw()).decode()
 
 
 def _signature(path: str, expires: int, secret: str) -> str:

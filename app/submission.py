@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.addresses import check_url
+from app.addresses import Lookup, check_url, lookup
 from app.db import Sessions, budgets, intake, jobs, licences, style_pictures, styles, tags
 from app.db.intake import NewJob
 from app.db.models import Campaign
@@ -53,6 +53,7 @@ class Desk:
     stylizer: str  #: digest of the network this fleet runs
     outlook: Outlook = field(default_factory=Outlook)
     principal: str | None = None  #: prefix of the key of whoever stands before it
+    lookup: Lookup = lookup  #: what asks for the addresses of a name
 
     def sources(
         self,

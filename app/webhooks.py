@@ -1,12 +1,15 @@
 """Signing and sending one webhook after Standard Webhooks 1.0.0, and when to try again."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from httpcore2 import Response
 from standardwebhooks import Webhook
 
@@ -23,12 +26,21 @@ EXCERPT: Final = 2048  #: bytes of an answer that we keep
 
 
 @dataclass(frozen=True)
+class Keys:
+    """What signs for one receiver: every secret that it may still hold, the newest first."""
+
+    secrets: tuple[str, ...]
+    private: tuple[Ed25519PrivateKey, ...] = ()
+
+
+@dataclass(frozen=True)
 class Answer:
     """What became of one attempt."""
 
     status: int | None = None
     excerpt: str | None = None
     error: str | None = None  #: what the network did, for people
+    code: str | None = None  #: and for programs
     retry_after: float | None = None  #: seconds, as the receiver asked
 
     @property
@@ -41,16 +53,25 @@ class Answer:
         return self.status == 410
 
 
-def headers(event_id: UUID, body: str, *, secret: str, now: datetime) -> dict[str, str]:
+def headers(event_id: UUID, body: str, *, keys: Keys, now: datetime) -> dict[str, str]:
     """The headers of one attempt: the id stays over all of them, `now` does not."""
     # The library signs an aware time as if its clock face were UTC.
     utc = now.astimezone(UTC)
+    seconds = int(utc.timestamp())
+    signatures = [_webhook(secret).sign(str(event_id), utc, body) for secret in keys.secrets]
+    content = f"{event_id}.{seconds}.{body}".encode()
+    signatures += [f"v1a,{b64encode(key.sign(content)).decode()}" for key in keys.private]
     return {
         "content-type": "application/json",
         "webhook-id": str(event_id),
-        "webhook-timestamp": str(int(utc.timestamp())),
-        "webhook-signature": Webhook(secret).sign(str(event_id), utc, body),
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": " ".join(signatures),
     }
+
+
+@lru_cache(1024)
+def _webhook(secret: str) -> Webhook:
+    return Webhook(secret)
 
 
 class Sender:
@@ -60,7 +81,7 @@ class Sender:
         self._egress = egress
         self._timeout = timeout
 
-    def send(self, url: str, event_id: UUID, body: str, secret: str) -> Answer:
+    def send(self, url: str, event_id: UUID, body: str, keys: Keys) -> Answer:
         """One attempt; what goes wrong on the network is an answer, too."""
         now = datetime.now(UTC)
         plain = {"user-agent": "impasto", "accept-encoding": "identity"}
@@ -70,14 +91,14 @@ class Sender:
                 "POST",
                 url,
                 seconds=self._timeout,
-                headers=headers(event_id, body, secret=secret, now=now) | plain,
+                headers=headers(event_id, body, keys=keys, now=now) | plain,
                 content=body.encode(),
             ) as response:
                 # The status decides, also when the rest of the answer never comes.
                 answer = Answer(response.status, retry_after=_patience(response, now))
                 return replace(answer, excerpt=_excerpt(response))
         except (SourceForbidden, SourceUnreachable) as error:
-            return replace(answer, error=str(error))
+            return replace(answer, error=str(error), code=error.code)
 
 
 def _excerpt(response: Response) -> str:

@@ -20,6 +20,7 @@ from benchmarks.memory import memory
 from benchmarks.overhead import overhead
 from benchmarks.result import Bench, Benchmark, Result
 from benchmarks.throughput import throughput
+from benchmarks.webhooks import webhooks
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
     "overhead": overhead,
@@ -28,6 +29,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "interactive": interactive,
     "memory": memory,
     "large": large,
+    "webhooks": webhooks,
 }
 
 

@@ -1,81 +1,196 @@
-"""Webhooks on their way out: load, sign, send, write down what came back."""
+"""Webhooks on their way out: claim, sign, send, write down what came back."""
 
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
 from random import random
-from threading import Semaphore
-from typing import Any
+from threading import Event, Lock
+from time import monotonic
+from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, deliveries
-from app.domain.events import Event
-from app.signing import webhook_secret
-from app.webhooks import Answer, Sender, next_delay
+from app.db import Sessions, deliveries, endpoints, events
+from app.db.deliveries import EXCERPT, Outcome
+from app.db.endpoints import Signing
+from app.db.models import DisabledBecause
+from app.domain.events import Event as Told
+from app.signing import endpoint_key, endpoint_secret, webhook_secret
+from app.webhooks import Answer, Keys, Sender, next_delay
+from workers.turns import Turns
+
+log = logging.getLogger(__name__)
+
+LINGER: Final = 0.005  #: seconds: a transaction for many costs little more than one for one
+PATIENCE: Final = 5 * 24 * 3600.0  #: seconds of nothing but failures that disable an endpoint
 
 
 @dataclass(frozen=True)
-class PostRoom:
-    """What an io worker needs to deliver."""
+class Sent:
+    """One attempt that has ended."""
 
-    sessions: Sessions
-    sender: Sender
-    secret_key: str
-    slots: Semaphore  #: senders at once, so that slow receivers never take every thread
-    hold: float  #: seconds a claimed delivery is ours; longer than the slowest attempt
+    row: Row[Any]
+    answer: Answer
+    seconds: float
+
+    @property
+    def outcome(self) -> Outcome:
+        answer, again = self.answer, None
+        if not answer.delivered and not answer.disable and not self.row.disabled:
+            again = next_delay(self.row.attempts, retry_after=answer.retry_after, random=random)
+        return Outcome(
+            id=self.row.id,
+            receiver_id=self.row.receiver_id,
+            delivered=answer.delivered,
+            status=answer.status,
+            excerpt=answer.excerpt and answer.excerpt[:EXCERPT],
+            error=answer.error,
+            code=answer.code,
+            again_in=again,
+            ms=round(1000 * self.seconds, 1),
+        )
+
+
+class PostRoom:
+    """What an io worker needs to deliver, and its senders; share one between threads."""
+
+    def __init__(
+        self, sessions: Sessions, sender: Sender, *, secret_key: str, slots: int, hold: float
+    ) -> None:
+        """`hold` is how many seconds a claim is ours: longer than the slowest attempt."""
+        self.sessions = sessions
+        self.sender = sender
+        self.secret_key = secret_key
+        self.hold = hold
+        self.turns = Turns(slots)
+        self.busy = Lock()
+        self.closing = Event()  #: nothing more is claimed
+        self.ended = SimpleQueue[Sent | None]()  #: None: there may be more to claim
+        self.pool = ThreadPoolExecutor(slots, thread_name_prefix="webhook")
+
+    def close(self) -> None:
+        """Claim nothing more, and wait for what is under way."""
+        self.closing.set()
+        self.pool.shutdown()
 
 
 def deliver(room: PostRoom) -> dict[str, int]:
-    """Send everything that is due; when every slot is busy, those who hold them will."""
-    if not room.slots.acquire(blocking=False):
-        return {}
+    """Send everything that is due; whoever comes meanwhile only says that there may be more."""
+    done = Counter(sent=0, delivered=0)
+    room.ended.put(None)
+    # Looked at after the release, so that nobody's word is lost between the two.
+    while not room.ended.empty() and room.busy.acquire(blocking=False):
+        try:
+            _drain(room, done)
+        finally:
+            room.busy.release()
+    return dict(done)
+
+
+def _drain(room: PostRoom, done: Counter[str]) -> None:
     try:
-        return _drain(room)
+        # One connection for all: taking it from the pool each time would ask each time if it lives.
+        with room.sessions.kw["bind"].connect() as connection:
+            while True:
+                ended = _wait(room)
+                begun = _exchange(room, connection, ended)
+                done.update(sent=begun, delivered=sum(one.answer.delivered for one in ended))
+                if not begun and not room.turns.sending:
+                    return
     finally:
-        room.slots.release()
+        # Only where the database went away: what came back is lost, and will be due again.
+        while room.turns.sending:
+            _wait(room)
 
 
-def _drain(room: PostRoom) -> dict[str, int]:
-    """One at a time: what a dead sender held is due again as soon as one attempt may take."""
-    sent = delivered = 0
-    answered: tuple[Row[Any], Answer] | None = None
-    while True:
+def _exchange(room: PostRoom, connection: Connection, ended: Sequence[Sent]) -> int:
+    """One transaction: what came back, and what goes out next. How many go."""
+    outcomes = [one.outcome for one in ended]
+    hopeless: set[UUID] = set()
+    with room.sessions(bind=connection) as session, session.begin():
+        if outcomes:
+            deliveries.answer(session, outcomes)
+        if any(not one.answer.delivered or one.row.failures for one in ended):
+            hopeless = deliveries.judge(session, outcomes, patience=PATIENCE)
+        rows = () if room.closing.is_set() else _claim(room, session)
+    for row in rows:
+        room.turns.begin(row.receiver_id)
+        room.pool.submit(_send, room, row)
+    _give_up(room, ended, hopeless)
+    return len(rows)
+
+
+def _claim(room: PostRoom, session: Session) -> Sequence[Row[Any]]:
+    claim = deliveries.claim(session, room.turns.room(), hold=room.hold)
+    room.turns.after = claim.after
+    return claim.rows
+
+
+def _give_up(room: PostRoom, ended: Sequence[Sent], hopeless: set[UUID]) -> None:
+    """Disable endpoints that are gone; in a transaction of its own, which holds no delivery."""
+    ends = dict.fromkeys(hopeless, DisabledBecause.FAILING)
+    gone = {one.row.receiver_id for one in ended if one.answer.disable}
+    ends |= dict.fromkeys(gone, DisabledBecause.GONE)
+    if ends:
         with room.sessions.begin() as session:
-            if answered is not None:
-                _write_down(session, *answered)
-            due = deliveries.claim(session, limit=1, hold=room.hold)
-        if not due:
-            return {"sent": sent, "delivered": delivered}
-        answered = due[0], _send(room, due[0])
-        sent += 1
-        delivered += answered[1].delivered
+            endpoints.give_up(session, ends)
+            if events.written(session):
+                room.ended.put(None)
 
 
-def _send(room: PostRoom, row: Row[Any]) -> Answer:
-    event = Event(
+def _wait(room: PostRoom) -> list[Sent]:
+    """What has ended: most of all, or what comes within `LINGER`; or that there is more."""
+    enough = max(1, 3 * room.turns.sending.total() // 4)
+    heard = [room.ended.get()]
+    until = monotonic() + LINGER
+    with suppress(Empty):
+        while len(heard) < enough and (left := until - monotonic()) > 0:
+            heard.append(room.ended.get(timeout=left))
+        while True:
+            heard.append(room.ended.get_nowait())
+    ended = [one for one in heard if one is not None]
+    for one in ended:
+        receiver, delivered = one.row.receiver_id, one.answer.delivered
+        room.turns.end(receiver, delivered=delivered, seconds=one.seconds)
+    return ended
+
+
+def _send(room: PostRoom, row: Row[Any]) -> None:
+    start = monotonic()
+    try:
+        answer = _attempt(room, row)
+    except Exception:
+        log.exception("delivery %s could not be sent", row.id)
+        answer = Answer(error="Something broke on our side.")
+    room.ended.put(Sent(row, answer, monotonic() - start))
+
+
+def _attempt(room: PostRoom, row: Row[Any]) -> Answer:
+    if row.disabled:
+        return Answer(error="The endpoint was disabled.")
+    event = Told(
         id=row.event_id,
         type=row.type,
         timestamp=row.created_at,
         data=row.data | {"sequence": row.sequence},
     )
-    secret = webhook_secret(room.secret_key, row.tenant_id, row.webhook_generation)
-    return room.sender.send(row.url, event_id=event.id, body=event.body(), secret=secret)
+    keys = _keys(room.secret_key, row)
+    return room.sender.send(row.url, event_id=event.id, body=event.body(), keys=keys)
 
 
-def _write_down(session: Session, row: Row[Any], answer: Answer) -> None:
-    if answer.delivered:
-        deliveries.delivered(
-            session, row.id, status=answer.status or 200, excerpt=answer.excerpt or ""
-        )
-        return
-    again = None
-    if not answer.disable:
-        again = next_delay(row.attempts, retry_after=answer.retry_after, random=random)
-    deliveries.refused(
-        session,
-        row.id,
-        status=answer.status,
-        excerpt=answer.excerpt,
-        error=answer.error,
-        again_in=again,
-    )
+def _keys(secret_key: str, row: Row[Any]) -> Keys:
+    """What signs: the tenant's secret for a URL that work came with, else the endpoint's own."""
+    if row.endpoint_id is None:
+        return Keys((webhook_secret(secret_key, row.tenant_id, row.webhook_generation),))
+    live = Signing.of(row.generation, row.retired, now=datetime.now(UTC)).generations
+    secrets = tuple(endpoint_secret(secret_key, row.endpoint_id, one) for one in live)
+    if not row.v1a:
+        return Keys(secrets)
+    return Keys(secrets, tuple(endpoint_key(secret_key, row.endpoint_id, one) for one in live))

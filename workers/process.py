@@ -5,7 +5,6 @@ import logging
 import socket
 from functools import partial
 from pathlib import Path
-from threading import Semaphore
 from typing import TYPE_CHECKING
 
 from celery import Celery, signals
@@ -66,10 +65,12 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
     worker = settings.worker
     leases = Leases(sessions, seconds=worker.lease_seconds, every=worker.heartbeat_seconds)
     porter = _porter(settings, sessions, tickets, leases)
+    room = _post_room(settings, sessions)
+    signals.worker_shutting_down.connect(lambda **_: room.closing.set(), weak=False)
     tasks.add_io(
         celery,
         fetch=partial(fetch, porter),
-        deliver=partial(deliver, _post_room(settings, sessions)),
+        deliver=partial(deliver, room),
         sweep=partial(sweep, sessions, tickets, tickets.waiting),
     )
     with leases:
@@ -77,6 +78,7 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
             _serve(celery, QueueName.IO, "io", threads=IO_THREADS, ready=ready, beat=beat)
         finally:
             leases.hand_back(by=porter.worker)
+            room.close()
 
 
 def _porter(settings: Settings, sessions: Sessions, tickets: Tickets, leases: Leases) -> "Porter":
@@ -105,10 +107,10 @@ def _post_room(settings: Settings, sessions: Sessions) -> "PostRoom":
     hooks = settings.webhooks
     out = Egress(allow_private=hooks.allow_private, connections=hooks.slots)
     return PostRoom(
-        sessions=sessions,
-        sender=Sender(out, timeout=hooks.timeout),
+        sessions,
+        Sender(out, timeout=hooks.timeout),
         secret_key=settings.secret_key.get_secret_value(),
-        slots=Semaphore(hooks.slots),
+        slots=hooks.slots,
         hold=hooks.timeout + 2,  # to write down what came back
     )
 

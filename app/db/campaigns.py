@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,16 +13,22 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     Uuid,
+    and_,
     bindparam,
     case,
+    false,
     func,
+    null,
+    or_,
     select,
     update,
 )
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from app.db.events import listeners
 from app.db.models import Campaign
+from app.domain.events import PROGRESS_PERCENT, PROGRESS_SECONDS, EventType
 from app.domain.job import FINAL, JobStatus
 from app.errors import IllegalTransition, NotFound
 
@@ -46,12 +53,12 @@ class Share:
         self.freed += 0 if row.unfunded else row.reserved_micros
 
 
-def count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> list[Campaign]:
+def count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     """
     Add moved jobs to their campaigns; the row lock orders workers, so the last one is the last.
 
     Campaigns are taken in the order of their ids: two groups cannot wait for each other. Answers
-    with them as they are now.
+    with them as they are now, each with whether it is time to tell how far it is, and whom.
     """
     shares: defaultdict[UUID, Share] = defaultdict(Share)
     for row in rows:
@@ -60,10 +67,10 @@ def count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> list[Cam
     return [_add(session, its_id, to, shares[its_id]) for its_id in sorted(shares)]
 
 
-def _add(session: Session, campaign_id: UUID, to: JobStatus, share: Share) -> Campaign:
+def _add(session: Session, campaign_id: UUID, to: JobStatus, share: Share) -> Row[Any]:
     given = {f"more_{name}": value for name, value in asdict(share).items()}
     now = {"populate_existing": True}
-    return session.scalars(_ADD[to], {"its_id": campaign_id, **given}, execution_options=now).one()
+    return session.execute(_ADD[to], {"its_id": campaign_id, **given}, execution_options=now).one()
 
 
 def get(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign:
@@ -113,6 +120,7 @@ def reopen(session: Session, campaign_id: UUID, rows: Sequence[Row[Any]], ended:
         "round": Campaign.round + case((Campaign.finished_at.is_not(None), 1), else_=0),
         "finished_at": None,
         "unfunded": Campaign.unfunded + sum(row.unfunded for row in rows),
+        "told": func.greatest(0, Campaign.told - amount),
     }
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(values))
 
@@ -126,7 +134,7 @@ def steer(session: Session, campaign_id: UUID) -> None:
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(campaign_id), 0))))
 
 
-def _adding(to: JobStatus) -> ReturningUpdate[Campaign]:
+def _adding(to: JobStatus) -> ReturningUpdate[Any]:
     """The statement for jobs that move there; built once."""
 
     def more(name: str) -> BindParameter[int]:
@@ -142,11 +150,39 @@ def _adding(to: JobStatus) -> ReturningUpdate[Campaign]:
         "version": Campaign.version + 1,
     }
     values[to.value] = values.get(to.value, getattr(Campaign, to.value)) + more("jobs")
-    if to.final:
-        ended = sum((getattr(Campaign, status.value) for status in FINAL), more("jobs"))
-        values["finished_at"] = case((ended == Campaign.total, func.now()))
     its = Campaign.id == bindparam("its_id", type_=Uuid)
-    return update(Campaign).where(its).values(values).returning(Campaign)
+    if not to.final:
+        silence: tuple[ColumnElement[Any], ...] = (false().label("due"), null().label("listeners"))
+        return update(Campaign).where(its).values(values).returning(Campaign, *silence)
+    ended = sum((getattr(Campaign, status.value) for status in FINAL), more("jobs"))
+    values["finished_at"] = case((ended == Campaign.total, func.now()))
+    due = _due(ended)
+    values["told"] = case((due, ended), else_=Campaign.told)
+    values["told_at"] = case((due, func.now()), else_=Campaign.told_at)
+    return update(Campaign).where(its).values(values).returning(Campaign, *_ears())
+
+
+def _due(ended: ColumnElement[int]) -> ColumnElement[bool]:
+    """Time to tell how far it is: seldom, and then by a step worth telling."""
+    rested = Campaign.told_at <= func.now() - timedelta(seconds=PROGRESS_SECONDS)
+    return and_(
+        ended < Campaign.total,
+        (ended - Campaign.told) * 100 >= Campaign.total * PROGRESS_PERCENT,
+        or_(Campaign.told_at.is_(None), rested),
+    )
+
+
+def _ears() -> tuple[ColumnElement[Any], ...]:
+    """Whether it was, of this very count and not of one before it in the transaction; and whom."""
+    ended = sum(
+        (getattr(Campaign, status.value) for status in FINAL[1:]), getattr(Campaign, FINAL[0].value)
+    )
+    told = and_(Campaign.told_at == func.now(), Campaign.told == ended)
+    finished = Campaign.finished_at.is_not(None)
+    completed, progress = EventType.CAMPAIGN_COMPLETED, EventType.CAMPAIGN_PROGRESS
+    kind = case((finished, completed.value), else_=progress.value)
+    whom = case((or_(finished, told), listeners(Campaign.tenant_id, kind)))
+    return func.coalesce(told, false()).label("due"), whom.label("listeners")
 
 
 _ADD = {to: _adding(to) for to in (*FINAL, JobStatus.IN_REVIEW)}

@@ -5,15 +5,19 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Row,
     Select,
     String,
     Text,
     bindparam,
+    case,
     func,
     insert,
+    literal,
     null,
+    or_,
     select,
     update,
 )
@@ -22,6 +26,7 @@ from sqlalchemy.orm import Session
 from app.db import budgets, campaigns, events, ledger
 from app.db.ledger import Bill
 from app.db.models import Campaign, Job, JobHistory
+from app.domain.events import JOB_EVENTS, VERDICTS, EventType
 from app.domain.job import JobStatus, sources
 from app.errors import BudgetExceeded
 
@@ -54,6 +59,8 @@ MOVED = (
     Job.warnings,
     Job.verdict,
 )
+#: What only those who listen are told: read where somebody does.
+TOLD: Final = (Job.metadata_.label("metadata"), Job.error_detail.label("error_detail"))
 
 BY: Final = bindparam("by", type_=String)
 NOTE: Final = bindparam("remark", type_=Text)
@@ -78,11 +85,12 @@ def move(
 
 def moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select[Any]:
     """The statement of a move. Building one costs more than running it, so some are kept."""
+    kind = JOB_EVENTS.get(to)
     moved = (
         update(Job)
         .where(Job.status.in_(sorted(sources(to))), *where)
         .values({"status": to, "version": Job.version + 1, **_consequences(to), **changes})
-        .returning(*MOVED)
+        .returning(*MOVED, *(TOLD if kind else ()))
         .cte("moved")
     )
     wrote = (
@@ -93,7 +101,7 @@ def moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select
         )
         .cte("wrote")
     )
-    return select(moved).add_cte(wrote)
+    return (_heard(to, kind, moved) if kind else select(moved)).add_cte(wrote)
 
 
 def carry_out(
@@ -118,11 +126,14 @@ def carry_out(
 
 def _count(session: Session, to: JobStatus, rows: Sequence[Row[Any]]) -> None:
     """Campaigns hear of it; a budget that is spent by then ends what it no longer pays for."""
-    for campaign in campaigns.count(session, to, rows):
+    for row in campaigns.count(session, to, rows):
+        campaign: Campaign = row.Campaign
         finished = campaign.finished_at is not None  # what the budget ends is told by itself
         settle_budget(session, campaign)
         if finished:
-            events.record_completed(session, campaign)
+            events.record_counts(session, EventType.CAMPAIGN_COMPLETED, campaign, row.listeners)
+        elif row.due and campaign.finished_at is None:
+            events.record_counts(session, EventType.CAMPAIGN_PROGRESS, campaign, row.listeners)
 
 
 def settle_budget(session: Session, campaign: Campaign) -> None:
@@ -142,6 +153,27 @@ def settle_budgets(session: Session) -> None:
     waiting = select(Campaign).where(Campaign.unfunded > 0).order_by(Campaign.id)
     for campaign in session.scalars(waiting.with_for_update(skip_locked=True)).all():
         settle_budget(session, campaign)
+
+
+def _heard(to: JobStatus, kind: EventType, moved: CTE) -> Select[Any]:
+    """The moved jobs, who listens to it, and what only those are told."""
+    tenant = select(moved.c.tenant_id).distinct().subquery("tenant")
+    whose = tenant.c.tenant_id
+    said = [EventType.JOB_REVIEWED] if to in VERDICTS else []
+    ears = select(
+        whose,
+        *(
+            events.listeners(whose, literal(one.value)).label(name)
+            for one, name in zip((kind, *said), events.EARS, strict=False)
+        ),
+    ).cte("heard")
+    names = [column.name for column in TOLD]
+    heard = [column for column in ears.c if column.name in events.EARS]
+    anybody = or_(moved.c.webhook.is_not(None), *(func.cardinality(one) > 0 for one in heard))
+    plain = [column for column in moved.c if column.name not in names]
+    told = [case((anybody, moved.c[name])).label(name) for name in names]
+    its = ears.c.tenant_id == moved.c.tenant_id
+    return select(*plain, *told, *heard).join_from(moved, ears, its)
 
 
 def _consequences(to: JobStatus) -> dict[str, Any]:

@@ -70,7 +70,7 @@ TOLD_BEFORE_SENT = (
         "workers/delivery.py",
         "    return room.sender.send(",
         "    with room.sessions.begin() as session:\n"
-        '        deliveries.delivered(session, row.id, status=200, excerpt="")\n'
+        "        deliveries.answer(session, [Sent(row, Answer(204), 0.0).outcome])\n"
         "    return room.sender.send(",
     ),
 )

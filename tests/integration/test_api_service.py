@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from app.api.problems import catalogue
 from app.api.schemas import UploadRequest
 from app.db import open_database
+from app.domain.endpoints import EndpointChange, EndpointRequest, RotateRequest
 from app.domain.estimates import EstimateRequest
 from app.domain.requests import CampaignRequest, JobRequest
 from app.domain.style import StyleRequest
@@ -35,6 +36,9 @@ MODELS: dict[str, type[BaseModel]] = {
     "/v1/uploads": UploadRequest,
     "/v1/estimates": EstimateRequest,
     "/v1/styles": StyleRequest,
+    "/v1/webhook-endpoints": EndpointRequest,
+    "/v1/webhook-endpoints/{endpoint_id}": EndpointChange,
+    "/v1/webhook-endpoints/{endpoint_id}/rotate-secret": RotateRequest,
 }
 
 

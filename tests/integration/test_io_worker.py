@@ -8,7 +8,7 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from queue import Queue
-from threading import Event, Semaphore
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from PIL import Image
 from sqlalchemy import func, select, text
 from standardwebhooks import Webhook
 
-from app.db import Sessions, deliveries, intake, jobs, lost
+from app.db import Sessions, intake, jobs, lost, replays
 from app.db.intake import NewJob
 from app.db.models import Delivery, DeliveryState, Job
 from app.domain.ids import new_id
@@ -68,13 +68,8 @@ class Post:
         self, sessions: Sessions, ground: Ground, receiver: Loopback, egress: Egress
     ) -> None:
         self.sessions, self.ground, self.receiver = sessions, ground, receiver
-        self.room = PostRoom(
-            sessions=sessions,
-            sender=Sender(egress, timeout=5),
-            secret_key=SECRET,
-            slots=Semaphore(1),
-            hold=60,
-        )
+        sender = Sender(egress, timeout=5)
+        self.room = PostRoom(sessions, sender, secret_key=SECRET, slots=1, hold=60)
 
     def end_a_job(self) -> UUID:
         """Something happens that the receiver wants to know."""
@@ -92,7 +87,13 @@ class Post:
 @pytest.fixture
 def post(sessions: Sessions, ground: Ground, egress: Egress) -> Iterator[Callable[[Script], Post]]:
     with ExitStack() as servers:
-        yield lambda script: Post(sessions, ground, servers.enter_context(serving(script)), egress)
+
+        def open_post(script: Script) -> Post:
+            post = Post(sessions, ground, servers.enter_context(serving(script)), egress)
+            servers.callback(post.room.close)
+            return post
+
+        yield open_post
 
 
 def test_a_webhook_arrives_signed_for_its_tenant(post: Callable[[Script], Post]) -> None:
@@ -121,7 +122,7 @@ def test_a_sender_holds_no_more_than_it_is_sending(
     held: list[int | None] = []
 
     def look(_: Received) -> list[bytes]:
-        ours = (Delivery.state == DeliveryState.PENDING, Delivery.due_at > func.now())
+        ours = (Delivery.state == DeliveryState.PENDING, Delivery.held_until > func.now())
         with sessions() as session:
             held.append(session.scalar(select(func.count()).where(*ours)))
         return [reply(204)]
@@ -169,12 +170,34 @@ def test_the_tenth_refusal_is_the_last(post: Callable[[Script], Post], sessions:
     assert room.delivery().state is DeliveryState.FAILED
 
 
-def test_senders_leave_when_every_slot_is_taken(post: Callable[[Script], Post]) -> None:
-    room = post(lambda _: [reply(204)])
+def test_whoever_comes_while_others_send_leaves_and_is_not_forgotten(
+    post: Callable[[Script], Post],
+) -> None:
+    said: list[dict[str, int]] = []
+
+    def script(_: Received) -> list[bytes]:
+        if not said:
+            room.end_a_job()
+            said.append(deliver(room.room))
+        return [reply(204)]
+
+    room = post(script)
     room.end_a_job()
-    with room.room.slots:
-        assert deliver(room.room) == {}
-    assert room.receiver.received == []
+    assert deliver(room.room) == {"sent": 2, "delivered": 2}
+    assert said == [{"sent": 0, "delivered": 0}]
+
+
+def test_a_worker_that_is_to_end_finishes_what_is_under_way_and_begins_no_more(
+    post: Callable[[Script], Post],
+) -> None:
+    def script(_: Received) -> list[bytes]:
+        room.room.closing.set()
+        return [reply(204)]
+
+    room = post(script)
+    for _ in range(3):
+        room.end_a_job()
+    assert deliver(room.room) == {"sent": 1, "delivered": 1}
 
 
 @pytest.fixture
@@ -383,7 +406,7 @@ def test_an_event_can_be_replayed_under_its_old_id(
     room.end_a_job()
     deliver(room.room)
     with sessions.begin() as session:
-        assert deliveries.replay(session, room.delivery().event_id) == 1
+        assert replays.replay(session, room.delivery().event_id) == 1
     deliver(room.room)
     first, second = (seen.headers["webhook-id"] for seen in room.receiver.received)
     assert first == second
@@ -392,4 +415,4 @@ def test_an_event_can_be_replayed_under_its_old_id(
 
 def test_replaying_what_never_happened_is_said(sessions: Sessions) -> None:
     with pytest.raises(NotFound), sessions.begin() as session:
-        deliveries.replay(session, new_id())
+        replays.replay(session, new_id())

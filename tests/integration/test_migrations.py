@@ -8,6 +8,8 @@ from app.db import (
     Sessions,
     control,
     deadlines,
+    deliveries,
+    endpoints,
     expiries,
     intake,
     jobs,
@@ -27,6 +29,8 @@ from app.errors import UnknownStyle
 from tests.licensed import in_days, new_style
 from tests.rows import Ground, new_asset, new_campaign, new_ground, new_jobs
 
+ENDS = ["job.canceled"]
+
 
 def test_the_migrations_make_exactly_the_tables_we_declare(empty_database_url: str) -> None:
     upgrade(empty_database_url)
@@ -45,6 +49,18 @@ def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> No
         jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=5, pixels=10**9, lease=60)
         for lane in (Lane.PRINT, Lane.LEARN):
             new_jobs(session, ground, 1, lane=lane)
+        its = endpoints.create(session, ground.tenant_id, url="http://e.test/", events=None)
+        endpoints.test(session, endpoints.get(session, ground.tenant_id, its))
+        hooked = new_jobs(session, ground, 2, webhook={"url": "http://a.test/x", "events": ENDS})
+        for job_id in hooked:
+            jobs.cancel(session, ground.tenant_id, job_id)
+        room = deliveries.Room(most=9, strangers=9, each=9, trusted={}, busy={})
+        outcomes = [
+            deliveries.Outcome(row.id, row.receiver_id, False, 500, "no", None, None, 5.0, 1.0)
+            for row in deliveries.claim(session, room, hold=60).rows
+        ]
+        deliveries.answer(session, outcomes)
+        deliveries.judge(session, outcomes, patience=60)
         learning = styles.begin(
             session, ground.tenant_id, "harbour", title="Harbour", stylizer="a" * 64, card={}
         )
@@ -89,3 +105,28 @@ def _steered(sessions: Sessions, ground: Ground) -> None:
 def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
     upgrade(empty_database_url)
     upgrade(empty_database_url)
+
+
+def test_deliveries_on_their_way_survive_the_way_to_endpoints(empty_database_url: str) -> None:
+    """Written before there were endpoints, they are sent by what knows them."""
+    upgrade(empty_database_url)
+    sessions = open_database(empty_database_url)
+    with sessions.begin() as session:
+        ground = new_ground(session)
+        hook = {"url": "https://a.test/x?y", "events": ENDS}
+        for job_id in new_jobs(session, ground, 3, webhook=hook):
+            jobs.cancel(session, ground.tenant_id, job_id)
+        session.execute(text("UPDATE deliveries SET attempted_at = now(), response_status = 500"))
+    downgrade(empty_database_url, "0005-1")
+    with sessions.begin() as session:
+        session.execute(text("UPDATE deliveries SET response_excerpt = 'nope'"))
+    sessions.kw["bind"].dispose()
+    upgrade(empty_database_url)
+    with sessions.begin() as session:
+        room = deliveries.Room(most=9, strangers=9, each=9, trusted={}, busy={})
+        rows = deliveries.claim(session, room, hold=60).rows
+        assert len({row.receiver_id for row in rows}) == 1
+        assert {row.tenant_id for row in rows} == {ground.tenant_id}
+        excerpts = session.scalars(text("SELECT response_excerpt FROM delivery_attempts")).all()
+        assert excerpts == ["nope"] * 3
+    sessions.kw["bind"].dispose()

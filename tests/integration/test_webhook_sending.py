@@ -14,10 +14,11 @@ from app.domain.events import Event, EventType
 from app.domain.ids import new_id
 from app.egress import Egress
 from app.signing import webhook_secret
-from app.webhooks import Answer, Sender
+from app.webhooks import Answer, Keys, Sender
 from tests.loopback import Received, Resolver, Script, Wire, drip, reply, serving
 
 SECRET = webhook_secret("a long random text", UUID(int=7), 1)
+KEYS = Keys((SECRET,))
 EVENT = Event(
     id=new_id(),
     type=EventType.JOB_SUCCEEDED,
@@ -34,7 +35,7 @@ def sending(allow_private: bool = True, **seams: object) -> Iterator[Sender]:
 
 def send(url: str) -> Answer:
     with sending() as sender:
-        return sender.send(url, EVENT.id, EVENT.body(), SECRET)
+        return sender.send(url, EVENT.id, EVENT.body(), KEYS)
 
 
 def always(*pieces: bytes) -> Script:
@@ -57,14 +58,14 @@ def test_a_receiver_gets_a_webhook_that_its_own_library_verifies() -> None:
 def test_many_webhooks_share_one_connection() -> None:
     with serving(always(reply(200, b"thanks"))) as receiver, sending() as sender:
         for _ in range(5):
-            assert sender.send(receiver.url, EVENT.id, EVENT.body(), SECRET).delivered
+            assert sender.send(receiver.url, EVENT.id, EVENT.body(), KEYS).delivered
         assert (receiver.connections, len(receiver.received)) == (1, 5)
 
 
 def test_a_connection_the_receiver_closed_is_replaced_and_not_tripped_over() -> None:
     with serving(always(reply(200)), keep=False) as receiver, sending() as sender:
         for attempt in range(1, 4):
-            assert sender.send(receiver.url, EVENT.id, EVENT.body(), SECRET).delivered
+            assert sender.send(receiver.url, EVENT.id, EVENT.body(), KEYS).delivered
             receiver.wait_closed(attempt)
 
 
@@ -117,17 +118,21 @@ def test_a_receiver_that_stalls_costs_the_timeout_and_no_more(piece: bytes) -> N
         begun = time.monotonic()
         answer = send(receiver.url)
         assert 0.4 < time.monotonic() - begun < 3
-        assert answer == Answer(error="No full answer came within 0.5 s.")
+        assert answer == Answer(
+            error="No full answer came within 0.5 s.", code="source-unreachable"
+        )
 
 
 def test_network_trouble_is_an_answer_and_no_exception() -> None:
     with serving(always(b"220 smtp.example ESMTP\r\n"), keep=False) as receiver:
         gone = receiver.url
-        assert send(gone) == Answer(error="The host's answer is not HTTP, or it broke off.")
-        assert send(gone.replace("http:", "https:")) == Answer(
-            error="The host could not be reached."
+        assert send(gone) == Answer(
+            error="The host's answer is not HTTP, or it broke off.", code="source-unreachable"
         )
-    assert send(gone) == Answer(error="The host could not be reached.")
+        assert send(gone.replace("http:", "https:")) == Answer(
+            error="The host could not be reached.", code="source-unreachable"
+        )
+    assert send(gone) == Answer(error="The host could not be reached.", code="source-unreachable")
     assert send("not a URL").error == "Only http and https addresses are opened."
 
 
@@ -135,8 +140,8 @@ def test_a_receiver_inside_is_never_dialled() -> None:
     with serving(always(reply(200))) as receiver:
         wire = Wire(receiver.port)
         with sending(False, lookup=Resolver(["10.0.0.7"]), dial=wire) as sender:
-            named = sender.send("https://hooks.example/", EVENT.id, EVENT.body(), SECRET)
-            literal = sender.send("http://127.0.0.1/", EVENT.id, EVENT.body(), SECRET)
+            named = sender.send("https://hooks.example/", EVENT.id, EVENT.body(), KEYS)
+            literal = sender.send("http://127.0.0.1/", EVENT.id, EVENT.body(), KEYS)
         assert (named.status, literal.status) == (None, None)
         assert "do not open" in str(named.error)
         assert "loopback" in str(literal.error)
@@ -149,7 +154,5 @@ def test_a_kept_connection_stays_with_the_address_that_passed() -> None:
         wire = Wire(receiver.port)
         with sending(False, lookup=rebinding, dial=wire) as sender:
             for _ in range(2):
-                assert sender.send(
-                    "http://hooks.example/", EVENT.id, EVENT.body(), SECRET
-                ).delivered
+                assert sender.send("http://hooks.example/", EVENT.id, EVENT.body(), KEYS).delivered
         assert wire.dialled == [("93.184.216.34", 80)]

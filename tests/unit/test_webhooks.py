@@ -8,9 +8,10 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.signing import webhook_secret
-from app.webhooks import DELAYS, Answer, headers, next_delay, retry_after
+from app.webhooks import DELAYS, Answer, Keys, headers, next_delay, retry_after
 
 SECRET = webhook_secret("a long random text", UUID(int=7), 1)
+KEYS = Keys((SECRET,))
 EVENT = UUID("018f3c5e-7a00-7000-8000-000000000001")
 BODY = '{"type":"job.succeeded","data":{"note":"ü"}}'
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -21,18 +22,18 @@ def middle() -> float:
 
 
 def test_the_receivers_library_accepts_what_we_sign() -> None:
-    signed = headers(EVENT, BODY, secret=SECRET, now=datetime.now(UTC))
+    signed = headers(EVENT, BODY, keys=KEYS, now=datetime.now(UTC))
     assert Webhook(SECRET).verify(BODY.encode(), signed)["type"] == "job.succeeded"
 
 
 def test_a_clock_in_another_zone_signs_the_same_second() -> None:
     elsewhere = datetime.now(UTC).astimezone(timezone(timedelta(hours=5, minutes=30)))
-    signed = headers(EVENT, BODY, secret=SECRET, now=elsewhere)
+    signed = headers(EVENT, BODY, keys=KEYS, now=elsewhere)
     Webhook(SECRET).verify(BODY.encode(), signed)
 
 
 def test_another_secret_or_another_body_does_not_verify() -> None:
-    signed = headers(EVENT, BODY, secret=SECRET, now=datetime.now(UTC))
+    signed = headers(EVENT, BODY, keys=KEYS, now=datetime.now(UTC))
     other = webhook_secret("a long random text", UUID(int=7), 2)
     with pytest.raises(WebhookVerificationError):
         Webhook(other).verify(BODY, signed)
@@ -41,8 +42,8 @@ def test_another_secret_or_another_body_does_not_verify() -> None:
 
 
 def test_the_id_stays_over_attempts_and_the_timestamp_does_not() -> None:
-    first = headers(EVENT, BODY, secret=SECRET, now=NOW)
-    second = headers(EVENT, BODY, secret=SECRET, now=NOW + timedelta(seconds=5))
+    first = headers(EVENT, BODY, keys=KEYS, now=NOW)
+    second = headers(EVENT, BODY, keys=KEYS, now=NOW + timedelta(seconds=5))
     assert first["webhook-id"] == second["webhook-id"] == str(EVENT)
     assert int(second["webhook-timestamp"]) - int(first["webhook-timestamp"]) == 5
     assert first["webhook-signature"] != second["webhook-signature"]

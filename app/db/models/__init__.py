@@ -23,6 +23,7 @@ from app.db.models.styles import (
     Stylizer,
 )
 from app.db.models.tenants import ApiKey, Tenant
+from app.db.models.webhooks import Circuit, DeliveryAttempt, DisabledBecause, Endpoint
 
 __all__ = [
     "ApiKey",
@@ -30,9 +31,13 @@ __all__ = [
     "AssetKind",
     "Base",
     "Campaign",
+    "Circuit",
     "Delivery",
+    "DeliveryAttempt",
     "DeliveryState",
     "DeviceHour",
+    "DisabledBecause",
+    "Endpoint",
     "EntryKind",
     "EventRow",
     "Inference",

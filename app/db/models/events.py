@@ -40,7 +40,8 @@ class EventRow(Base):
     type: Mapped[EventType]
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))
-    sequence: Mapped[int]  #: grows within one job, so that a receiver can drop what comes late
+    #: From the version of the job or campaign: it grows, so a receiver can drop what comes late.
+    sequence: Mapped[int]
     round: Mapped[int] = mapped_column(SmallInteger, server_default="1")  #: of the job or campaign
     data: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -61,34 +62,56 @@ class EventRow(Base):
             "type",
             "round",
             unique=True,
-            postgresql_where=text("job_id IS NULL"),
+            postgresql_where=text("job_id IS NULL AND type <> 'campaign.progress'"),
         ),
+        # Also how a job's events, and its deliveries, are found.
+        Index(
+            "uq_events_job_id_sequence",
+            "job_id",
+            "sequence",
+            unique=True,
+            postgresql_where=text("job_id IS NOT NULL"),
+        ),
+        Index("ix_events_campaign_id", "campaign_id"),
     )
 
 
 class Delivery(Base):
-    """One event on its way to one URL."""
+    """One event on its way to one receiver: an endpoint, or the URL that the work came with."""
 
     __tablename__ = "deliveries"
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     event_id: Mapped[UUID] = mapped_column(ForeignKey("events.id", ondelete="CASCADE"))
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
+    endpoint_id: Mapped[UUID | None] = mapped_column(ForeignKey("webhook_endpoints.id"))
+    receiver_id: Mapped[UUID]  #: whose turn it is, and whose circuit: see `Circuit`
     url: Mapped[str] = mapped_column(Text)
     state: Mapped[DeliveryState] = mapped_column(
         words(DeliveryState, "state"), server_default=DeliveryState.PENDING.value
     )
-    attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")  #: since a replay
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    held_until: Mapped[datetime | None]  #: somebody sends it, or died over it
     response_status: Mapped[int | None]
-    response_excerpt: Mapped[str | None] = mapped_column(Text)
     error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     attempted_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
 
     __table_args__ = (
-        UniqueConstraint("event_id", "url"),
+        UniqueConstraint("event_id", "receiver_id"),
         CheckConstraint(
             "(delivered_at IS NOT NULL) = (state = 'delivered')", name="delivered_iff_said"
         ),
         Index("ix_deliveries_due", "due_at", postgresql_where=text("state = 'pending'")),
+        # What a claim reads: receiver by receiver, each one's oldest first.
+        Index(
+            "ix_deliveries_waiting",
+            "receiver_id",
+            "due_at",
+            postgresql_where=text("state = 'pending'"),
+        ),
+        Index("ix_deliveries_tenant_id_id", "tenant_id", "id"),
+        Index("ix_deliveries_endpoint_id_id", "endpoint_id", "id"),
     )

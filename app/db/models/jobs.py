@@ -58,6 +58,8 @@ class Campaign(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     round: Mapped[int] = mapped_column(SmallInteger, server_default="1")  #: ends once in each
     paused_at: Mapped[datetime | None]
+    told: Mapped[int] = mapped_column(server_default="0")  #: ended jobs, as of the last progress
+    told_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
