@@ -12,6 +12,7 @@ from time import monotonic, sleep
 
 from sqlalchemy.exc import OperationalError
 
+from app import software
 from app.bell import Bell
 from app.catalog import Catalog
 from app.db import Sessions, open_database, paces, rate_cards
@@ -29,6 +30,7 @@ from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.gate import Gate
 from workers.leases import Leases, worker_name
+from workers.marking.notary import open_notary
 from workers.meter import Meter
 from workers.optimizer import Optimizer
 from workers.pace import Pace
@@ -48,6 +50,7 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
     _agree(sessions, settings.rate_card)
     decoders = DecodePool(worker.decoders, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
+    notary = open_notary(settings.marking)
     batcher = _batcher(settings, engine)
     name, meter = worker_name(engine.device), Meter()
     told = (sessions, name, engine.device, engine.name)
@@ -58,6 +61,7 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 worker=name,
                 engine=engine.name,
                 device=engine.device,
+                software=software(settings.commit),
                 stylizer=engine.stylizer_digest,
                 sessions=sessions,
                 storage=open_storage(settings.storage),
@@ -66,6 +70,7 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 decode=strips.reducing(decoders.decode),
                 draw=batcher.submit,
                 encode=encode,
+                notary=notary,
                 easel=open_easel(settings, strips, engine, batcher.submit),
                 stylebook=Stylebook(engine.stylizer_digest),
                 leases=leases,
@@ -88,6 +93,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
     """
     stylizer, device = _check_programs(settings), chosen_device(settings.optimizer.device)
     worker = settings.worker
+    notary = open_notary(settings.marking)
     sessions = open_database(settings.database_url.get_secret_value(), pool=4)
     decoders = DecodePool(1, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
@@ -105,6 +111,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
             worker=name,
             engine=paces.OPTIMIZER,
             device=device,
+            software=software(settings.commit),
             stylizer=stylizer,
             sessions=sessions,
             storage=open_storage(settings.storage),
@@ -112,6 +119,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
             announce=Bell(settings.broker_url.get_secret_value()).ring,
             decode=strips.reducing(decoders.decode),
             encode=encode,
+            notary=notary,
             stylebook=Stylebook(stylizer),
             leases=leases,
             worker_settings=worker,
