@@ -30,7 +30,7 @@ from workers.easel import Brush, Painted, brush, open_easel
 from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.finish import SOFTENED, Shape, Veil
-from workers.marking.mark import Mark, StyleFacts
+from workers.marking.mark import Mark, StyleFacts, style_text
 from workers.marking.notary import has_credentials, open_notary
 from workers.stylebook import mixed
 from workers.tiling import Box
@@ -127,15 +127,14 @@ def _marked(
     notary = open_notary(settings.marking)
     if notary is None:
         return drawn
-    cards = {name: _version(catalog, name, settings.engine.stylizer) for name in _shares(style)}
-    facts = {name: StyleFacts.of(card.pin, card.public()) for name, card in cards.items()}
+    shares = _shares(style)
+    cards = [_version(catalog, name, settings.engine.stylizer) for name in shares]
+    facts = tuple(StyleFacts.of(card.pin, card.public()) for card in cards)
     kept = notary.keeps_incoming and has_credentials(content)
     mark = Mark(
         media_type=parameters.output.format.media_type,
-        style=mix.text({facts[name].pin: share for name, share in _shares(style).items()})
-        if len(facts) > 1
-        else next(iter(facts.values())).pin,
-        styles=tuple(facts.values()),
+        style=style_text(facts, shares if len(shares) > 1 else None),
+        styles=facts,
         stylizer=_digest(settings, catalog),
         content=sha256(content).hexdigest(),
         content_type=media_type(content),

@@ -1,6 +1,5 @@
 """What a picture is made from, and of: content, style, mask; and what it is once it is made."""
 
-from collections.abc import Sequence
 from hashlib import sha256
 from time import perf_counter
 
@@ -10,14 +9,12 @@ from numpy.typing import NDArray
 from app import images
 from app.db.intake import NewAsset
 from app.db.models import AssetKind
-from app.domain import mix
-from app.domain.parameters import Parameters
 from app.errors import InvalidImage
 from app.sources import naming_the_mask
 from app.storage import asset_key
 from workers.asks import Cost
 from workers.finish import SOFTENED, Shape, Veil
-from workers.marking.mark import Mark, StyleFacts
+from workers.marking.mark import Mark, style_text
 from workers.marking.notary import Sealed, has_credentials
 from workers.studio import Picture, Work, Workplace
 from workers.variation import varied
@@ -70,7 +67,7 @@ def marked(place: Workplace, work: Work, content: bytes) -> Sealed:
     facts = book.facts(row.style_version_id, parameters.mix)
     mark = Mark(
         media_type=parameters.output.format.media_type,
-        style=_style_text(facts, parameters),
+        style=style_text(facts, parameters.mix),
         styles=facts,
         stylizer=place.stylizer,
         content=row.content_digest,
@@ -83,14 +80,6 @@ def marked(place: Workplace, work: Work, content: bytes) -> Sealed:
     sealed = place.notary.mark(content, mark, incoming)
     work.timings["sign"] = perf_counter() - start
     return sealed
-
-
-def _style_text(facts: Sequence[StyleFacts], parameters: Parameters) -> str:
-    """As a caller would ask for it again."""
-    pins = [one.pin for one in facts]
-    if not parameters.mix:
-        return pins[0]
-    return mix.text(dict(zip(pins, parameters.mix.values(), strict=True)))
 
 
 def picture(

@@ -24,6 +24,7 @@ from app.api import (
     jobs,
     kinds,
     problems,
+    provenance,
     reviews,
     streams,
     styles,
@@ -74,6 +75,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         governance,
         webhooks,
         assets,
+        provenance,
         kinds,
         health,
     ):

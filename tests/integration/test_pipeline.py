@@ -25,6 +25,7 @@ from app.settings import LimitSettings, RateCard, WorkerSettings
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
 from tests.easels import new_easel
+from tests.notaries import new_notary
 from tests.rows import Ground, new_ground
 from tests.tickets import ListTickets
 from tests.unit.pictures import jpeg
@@ -62,6 +63,7 @@ def studio(
             worker="w",
             engine="null",
             device="cpu:0",
+            software="test",
             stylizer=None,
             sessions=sessions,
             storage=LocalStorage(tmp_path),
@@ -70,6 +72,7 @@ def studio(
             decode=lambda content, size: decoders.decode(content, size=size),
             draw=batcher.submit,
             encode=encode,
+            notary=new_notary(),
             easel=new_easel(batcher.submit),
             stylebook=Stylebook(None),
             leases=leases,
@@ -166,7 +169,7 @@ def test_a_group_is_drawn_stored_and_written_together(
         drawn = np.asarray(Image.open(BytesIO(stored)), np.int16)
         assert np.abs(drawn[..., 0] - shade).max() <= 8
         assert job.timings is not None
-        assert set(job.timings) == {"fetch", "decode", "wait", "device", "encode", "store"}
+        assert set(job.timings) == {"fetch", "decode", "wait", "device", "encode", "sign", "store"}
     assert announced == ids
 
 

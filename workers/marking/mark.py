@@ -1,11 +1,13 @@
 """What an output says of itself: from the job's facts to a C2PA manifest. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import app
 from app.credentials import CONTENT, FILTERED, RENDER, STYLE
+from app.domain import mix
+from app.domain.mix import Mix
 from app.domain.parameters import Parameters
 
 #: IPTC: a photograph with elements that a trained network made.
@@ -84,6 +86,13 @@ class Mark:
             "render_key": self.render_key,
         }
         return {name: value for name, value in facts.items() if value is not None}
+
+
+def style_text(styles: Sequence[StyleFacts], shares: Mix | None) -> str:
+    """As a caller would ask for it again: one version, or the shares of several, in their order."""
+    if not shares:
+        return styles[0].pin
+    return mix.text({one.pin: share for one, share in zip(styles, shares.values(), strict=True)})
 
 
 def manifest(mark: Mark, content: dict[str, Any] | None = None) -> dict[str, Any]:
