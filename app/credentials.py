@@ -25,6 +25,7 @@ class State(StrEnum):
 
     TRUSTED = "trusted"  #: unchanged, and signed by somebody we trust
     UNTRUSTED = "untrusted"  #: unchanged, and signed by somebody
+    EXPIRED = "expired"  #: unchanged; no time stamp says that it was signed in its time
     TAMPERED = "tampered"  #: changed since it was signed, or never signed as it says
     ABSENT = "absent"
 
@@ -100,17 +101,25 @@ def read(file: BinaryIO, media_type: str, context: Context) -> Credentials:
         return Credentials(State.ABSENT)
     with reader:
         found: dict[str, Any] = json.loads(reader.json())
+    failures = tuple(_failures(found))
     label, known = found.get("active_manifest"), found.get("manifests", {})
     return Credentials(
-        state=_STATES.get(found.get("validation_state", ""), State.TAMPERED),
+        state=_state(found.get("validation_state"), failures),
         label=label,
-        failures=tuple(_failures(found)),
+        failures=failures,
         manifest=known.get(label),
         earlier=max(0, len(known) - 1),
     )
 
 
 _STATES: Final = {"Trusted": State.TRUSTED, "Valid": State.UNTRUSTED}
+_OLD: Final = {"signingCredential.expired", "signingCredential.untrusted"}
+
+
+def _state(verdict: str | None, failures: tuple[str, ...]) -> State:
+    if failures and _OLD.issuperset(failures) and verdict not in _STATES:
+        return State.EXPIRED
+    return _STATES.get(verdict or "", State.TAMPERED)
 
 
 def _failures(found: dict[str, Any]) -> Iterator[str]:

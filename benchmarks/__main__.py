@@ -16,6 +16,7 @@ from benchmarks import machine
 from benchmarks.accept import accept
 from benchmarks.interactive import interactive
 from benchmarks.large import large
+from benchmarks.marking import marking
 from benchmarks.memory import memory
 from benchmarks.overhead import overhead
 from benchmarks.result import Bench, Benchmark, Result
@@ -28,6 +29,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "interactive": interactive,
     "memory": memory,
     "large": large,
+    "marking": marking,
 }
 
 

@@ -140,7 +140,8 @@ def _marked(
         content_type=media_type(content),
         parameters=parameters,
     )
-    return notary.mark(drawn, mark, content if kept else None).content
+    with notary:
+        return notary.mark(drawn, mark, content if kept else None).content
 
 
 def _digest(settings: Settings, catalog: Catalog) -> str | None:

@@ -1,10 +1,11 @@
 """What workers that make pictures open at their start and close at their end."""
 
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from threading import Event
@@ -18,7 +19,7 @@ from app.catalog import Catalog
 from app.db import Sessions, open_database, paces, rate_cards
 from app.errors import Misconfigured, ServiceUnavailable
 from app.queue import Tickets
-from app.settings import RateCard, Settings, WorkerSettings
+from app.settings import MarkingSettings, RateCard, Settings, WorkerSettings
 from app.storage import open_storage
 from workers import program
 from workers.batcher import Batcher
@@ -30,7 +31,7 @@ from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.gate import Gate
 from workers.leases import Leases, worker_name
-from workers.marking.notary import open_notary
+from workers.marking.notary import Notary, open_notary
 from workers.meter import Meter
 from workers.optimizer import Optimizer
 from workers.pace import Pace
@@ -38,6 +39,8 @@ from workers.studio import Studio
 from workers.stylebook import Stylebook
 
 PATIENCE = 60.0  #: seconds that a worker waits for its database at the start
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -50,12 +53,12 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
     _agree(sessions, settings.rate_card)
     decoders = DecodePool(worker.decoders, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
-    notary = open_notary(settings.marking)
+    notary = _notary(settings.marking)
     batcher = _batcher(settings, engine)
     name, meter = worker_name(engine.device), Meter()
     told = (sessions, name, engine.device, engine.name)
     leases = _leases(worker, sessions, batcher, partial(meter.beat, *told))
-    with decoders, batcher, leases:
+    with decoders, batcher, leases, notary or nullcontext():
         try:
             yield Studio(
                 worker=name,
@@ -93,7 +96,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
     """
     stylizer, device = _check_programs(settings), chosen_device(settings.optimizer.device)
     worker = settings.worker
-    notary = open_notary(settings.marking)
+    notary = _notary(settings.marking)
     sessions = open_database(settings.database_url.get_secret_value(), pool=4)
     decoders = DecodePool(1, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
@@ -106,7 +109,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
         every=worker.heartbeat_seconds,
         beat=partial(meter.beat, *told),
     )
-    with decoders, leases:
+    with decoders, leases, notary or nullcontext():
         yield Optimizer(
             worker=name,
             engine=paces.OPTIMIZER,
@@ -157,6 +160,19 @@ def _check_programs(settings: Settings) -> str:
         if path is not None and not path.exists():
             raise Misconfigured(f"{path} is not there; correct IMPASTO_OPTIMIZER__...")
     return Catalog(settings.catalog).stylizer(settings.engine.stylizer).digest
+
+
+def _notary(settings: MarkingSettings) -> Notary | None:
+    """Who marks what comes out; an operator hears where that is less than it may seem."""
+    notary = open_notary(settings)
+    if notary is None:
+        log.warning("outputs are not marked: IMPASTO_MARKING__ENABLED is off")
+    elif notary.own_certificate:
+        log.warning(
+            "outputs are signed with a certificate for development, which nobody else trusts; "
+            "docs/provenance.md says how to use another"
+        )
+    return notary
 
 
 def chosen_device(name: str) -> str:

@@ -33,12 +33,13 @@ class StyleFacts:
     def of(cls, pin: str, card: Mapping[str, Any]) -> "StyleFacts":
         """From a card, whatever version of it: this much every one of ours says."""
         licence = card.get("licence") or {}
+        licensor = licence.get("licensor")
         return cls(
             pin=pin,
             title=card.get("title"),
             artist=card.get("artist"),
             spdx=licence.get("spdx"),
-            licensor=licence.get("licensor"),
+            licensor=None if (licensor or "").startswith("none") else licensor,  # "none: public …"
             evidence=licence.get("evidence"),
         )
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from threading import Lock
-from typing import Final
+from typing import Final, Self
 
 from c2pa import Builder, C2paBuilderIntent, C2paError, Context
 from PIL import Image
 
-from app.credentials import OFFLINE, Credentials, State, read, reading
+from app.credentials import OFFLINE, State, read, reading
 from app.domain.parameters import OutputFormat
 from app.errors import Misconfigured, NotMarked, SignerAway
 from app.settings import MarkingSettings
@@ -22,6 +22,7 @@ from workers.marking.signers import Seal, open_seal
 log = logging.getLogger(__name__)
 
 LARGE: Final = 16 * 2**20  #: bytes; signing takes two to five times as many for a moment
+EXPIRED: Final = "The certificate that signs outputs has expired; give another."
 BROKEN: Final = "Its Content Credentials are broken and were left out."
 STORE: Final = b"c2pa"  #: the label of every manifest store, in whatever format it lies
 
@@ -45,16 +46,27 @@ class Notary:
 
     def __init__(self, settings: MarkingSettings, seal: Seal) -> None:
         self._seal = seal
+        self.own_certificate = seal.own
         self.keeps_incoming = settings.incoming == "keep"
         self._writing = Context.from_dict(
             {
                 # Thumbnails would show the customer's photograph, and weigh more than the picture.
                 "builder": {"thumbnail": {"enabled": False}},
-                "verify": {**OFFLINE, "verify_after_sign": False, "verify_trust": False},
+                # That nobody vouches for who signed an incoming picture is written down with it.
+                # Unsaid, it would cost the output the trust of all who do not know them, either.
+                "verify": {**OFFLINE, "verify_after_sign": False, "verify_trust": True},
             }
         )
         self._reading = reading()
+        self._asks_others = bool(settings.signer_url or settings.timestamp_url)
+        self._stamped = settings.timestamp_url is not None
         self._large = Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._seal.close()
 
     def mark(self, content: bytes, mark: Mark, incoming: bytes | None = None) -> Sealed:
         """
@@ -83,11 +95,11 @@ class Notary:
         mark = Mark("image/jpeg", "none@1", (), "0" * 64, "0" * 64)
         try:
             self.mark(out.getvalue(), mark)
-        except NotMarked as error:
-            raise Misconfigured(
-                f"Outputs cannot be signed with this certificate: {error}"
-            ) from error
-        except SignerAway as error:
+        except (NotMarked, SignerAway) as error:
+            if isinstance(error, NotMarked) or not self._asks_others:
+                raise Misconfigured(
+                    f"Outputs cannot be signed with this certificate: {error}"
+                ) from error
             log.warning("outputs cannot be signed for now: %s", error)
 
     def _sealed(self, content: bytes, mark: Mark, builder: Builder) -> Sealed:
@@ -119,21 +131,18 @@ class Notary:
         trouble = self._seal.trouble()
         if trouble is not None:
             return trouble
-        if isinstance(error, C2paError.Io) or "timestamp" in str(error).lower():
-            return SignerAway(f"The picture could not be signed: {error}")
+        if self._seal.certificate.expired:
+            return SignerAway(EXPIRED)
+        if self._stamped and isinstance(error, C2paError.Signature):
+            return SignerAway(f"The picture could not be signed and stamped: {error}")
         return NotMarked(f"The picture could not be signed: {error}")
 
     def _checked(self, signed: bytes, media_type: str) -> str | None:
         found = read(BytesIO(signed), media_type, self._reading)
         if found.state is State.UNTRUSTED or found.state is State.TRUSTED:
             return found.label
-        raise self._broken(found)
-
-    def _broken(self, found: Credentials) -> SignerAway:
-        if self._seal.certificate.expired:
-            return SignerAway("The certificate that signs outputs has expired; give another.")
         failures = ", ".join(found.failures) or found.state
-        return SignerAway(f"What was signed does not read back: {failures}.")
+        raise SignerAway(f"What was signed does not read back: {failures}.")
 
 
 def has_credentials(content: bytes) -> bool:
@@ -148,14 +157,7 @@ def open_notary(settings: MarkingSettings) -> Notary | None:
     Raises `Misconfigured` for a certificate that cannot sign.
     """
     if not settings.enabled:
-        log.warning("outputs are not marked: IMPASTO_MARKING__ENABLED is off")
         return None
-    seal = open_seal(settings)
-    if seal.own:
-        log.warning(
-            "outputs are signed with a certificate for development, which nobody else trusts; "
-            "docs/provenance.md says how to get another"
-        )
-    notary = Notary(settings, seal)
+    notary = Notary(settings, open_seal(settings))
     notary.try_out()
     return notary

@@ -24,6 +24,7 @@ class Seal:
     own: bool  #: our certificate for development
     #: Why the last signature of this thread failed, if it was not the picture's doing.
     trouble: Callable[[], SignerAway | None] = lambda: None
+    close: Callable[[], None] = lambda: None
 
 
 def open_seal(settings: MarkingSettings) -> Seal:
@@ -51,6 +52,8 @@ def _opened(settings: MarkingSettings, *, own: bool) -> Seal:
     if settings.certificate is None:
         raise Misconfigured("There is no certificate to sign with.")
     certificate = Certificate.read(settings.certificate)
+    if certificate.expired:
+        raise Misconfigured(f"{settings.certificate} has expired on {certificate.until:%Y-%m-%d}.")
     stamp = str(settings.timestamp_url) if settings.timestamp_url else None
     try:
         if settings.key is None:
@@ -80,7 +83,7 @@ def _remote(settings: MarkingSettings, certificate: Certificate, stamp: str | No
         return error
 
     signer = Signer.from_callback(sign, C2paSigningAlg.ES256, certificate.chain, stamp)
-    return Seal(signer, certificate, own=False, trouble=trouble)
+    return Seal(signer, certificate, own=False, trouble=trouble, close=remote.close)
 
 
 class RemoteKey:
@@ -109,3 +112,6 @@ class RemoteKey:
         if not 0 < len(answer.content) <= LONGEST_SIGNATURE:
             raise SignerAway(f"Who signs answered {len(answer.content)} bytes, no signature.")
         return answer.content
+
+    def close(self) -> None:
+        self._http.close()
