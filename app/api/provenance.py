@@ -21,7 +21,7 @@ from app.api.shown import cost_shown, provenance_shown
 from app.db import models, reading
 from app.db.models import AssetKind
 from app.domain.style import plain
-from app.errors import InvalidRequest, NotFound
+from app.errors import NotFound
 from app.settings import Settings
 
 LIMIT: Final = 100  #: jobs of one answer
@@ -79,7 +79,7 @@ class Origin(BaseModel):
     "/{sha256}",
     response_model=Origin,
     summary="What made a picture",
-    responses=documented(NotFound, InvalidRequest),
+    responses=documented(NotFound),
 )
 def get_origin(
     desk: TheDesk, tenant_id: TenantId, sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]

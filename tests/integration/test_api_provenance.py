@@ -109,4 +109,4 @@ def test_an_output_of_anothers_looks_like_nobodys(api: Api, client: TestClient) 
 def test_only_a_digest_is_a_digest(client: TestClient) -> None:
     for digest in ("A" * 64, "a" * 63, "a" * 65):
         answer = client.get(f"/v1/provenance/{digest}")
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
