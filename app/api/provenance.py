@@ -25,6 +25,7 @@ from app.errors import NotFound
 from app.settings import Settings
 
 LIMIT: Final = 100  #: jobs of one answer
+MEASURED: Final = ("baselines", "quality", "learned")  #: of a card; pages of numbers
 
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"], **KEYED)
 
@@ -116,7 +117,7 @@ def _making(settings: Settings, row: Row[Any], cards: Cards) -> Making:
         timings=job.timings,
         cost=cost_shown(settings, row),
         styles=[
-            StyleUsed(style=plain(pin), share=share, title=title, card=card)
+            StyleUsed(style=plain(pin), share=share, title=title, card=_told(card))
             for pin, share in _shares(row).items()
             for title, card in [cards[row.stylizer_digest, pin]]
         ],
@@ -134,6 +135,10 @@ def _cards(session: Session, rows: Sequence[Row[Any]]) -> Cards:
         for stylizer, its in pins.items()
         for pin, found in reading.cards(session, stylizer, sorted(its)).items()
     }
+
+
+def _told(card: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in card.items() if name not in MEASURED}
 
 
 def _shares(row: Row[Any]) -> dict[str, float]:
