@@ -9,6 +9,9 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 RUN useradd --uid 10001 --create-home --shell /usr/sbin/nologin impasto
 WORKDIR /home/impasto
 
+ARG COMMIT=""
+ENV IMPASTO_COMMIT=$COMMIT
+
 FROM base AS source
 ENV PYTHONDONTWRITEBYTECODE=0
 WORKDIR /source

@@ -90,6 +90,11 @@ class StyleCard(BaseModel):
     preview: Preview | None = None
     embeddings: dict[str, Embedding]
 
+    @property
+    def pin(self) -> str:
+        """The name that means this version alone."""
+        return f"{self.slug}@{self.version}"
+
     def public(self) -> dict[str, Any]:
         """The card without its numbers: what people read."""
         return self.model_dump(mode="json", exclude={"embeddings"})

@@ -136,6 +136,11 @@ class Client:
         """The bytes behind a delivery URL."""
         return self._ask(self._open, "GET", url, follow_redirects=True).content
 
+    def asset(self, digest: str) -> bytes:
+        """A stored picture of ours, by its SHA-256."""
+        path = f"/v1/assets/{digest}"
+        return self._ask(self._http, "GET", path, follow_redirects=True).content
+
     def _ask(self, http: httpx2.Client, method: str, url: str, **request: Any) -> httpx2.Response:
         try:
             response = http.request(method, url, **request)

@@ -48,10 +48,12 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + StyleRefused             style-refused
     + PrintRefused             print-refused
     + DeadlineExceeded         deadline-exceeded
+    + NotMarked                not-marked
   x Retryable                  the same work may succeed later
     + EngineBusy               engine-busy
     + StylizerElsewhere        stylizer-elsewhere
     + OptimizerBroke           optimizer-broke
+    + SignerAway               signer-away
     + StorageUnavailable       storage-unavailable
     + ServiceUnavailable       503 service-unavailable
   x Misconfigured              this process cannot start; the text says what to do
@@ -419,6 +421,13 @@ class DeadlineExceeded(JobFailure):
     title = "The work had not begun by its deadline"
 
 
+class NotMarked(JobFailure):
+    """The finished picture cannot be signed; without its marks it is not given out."""
+
+    code = "not-marked"
+    title = "The picture could not be marked as what it is"
+
+
 class Retryable(ImpastoError):
     """The same work may succeed later, without anybody changing anything."""
 
@@ -444,6 +453,13 @@ class OptimizerBroke(Retryable):
     """What learns and prints ended without an answer; the worker's log says more."""
 
     code = "optimizer-broke"
+
+
+class SignerAway(Retryable):
+    """Nobody signs for now, or what was signed does not read back as it should."""
+
+    code = "signer-away"
+    title = "Outputs cannot be signed for now"
 
 
 class StorageUnavailable(Retryable):

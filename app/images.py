@@ -89,6 +89,11 @@ def inspect(content: bytes, limits: Bounds) -> Header:
     return Header(format, width, height)
 
 
+def media_type(content: bytes) -> str:
+    """What its first bytes say it is. Raises `InvalidImage`."""
+    return f"image/{_format(content)}"
+
+
 def open_picture(content: bytes, limits: Bounds) -> ImageFile:
     """A picture whose header has passed every check `inspect` makes; nothing decoded yet."""
     return _opened(content, _format(content), limits)

@@ -150,6 +150,30 @@ class WebhookSettings(BaseModel):
     slots: PositiveInt = 64  # sent at once by one io worker; one receiver takes a quarter of them
 
 
+class MarkingSettings(BaseModel):
+    """How outputs say that a network drew them, and who signs that."""
+
+    enabled: bool = Field(True, description="Off, outputs carry nothing, and provenance says so.")
+    certificate: Path | None = Field(
+        None, description="The chain that signs, PEM, leaf first and root left out; unset, our own."
+    )
+    key: Path | None = Field(None, description="Its private key, PEM.")
+    signer_url: HttpUrl | None = Field(
+        None, description="Who signs instead, where the key stays elsewhere: bytes in by POST."
+    )
+    signer_token: SecretStr = Field(SecretStr(""), description="Its bearer token.")
+    signer_seconds: PositiveFloat = 5.0
+    timestamp_url: HttpUrl | None = Field(
+        None, description="An RFC 3161 authority: one more network call for every picture."
+    )
+    incoming: Literal["keep", "drop"] = Field(
+        "keep", description="What becomes of the Content Credentials of content pictures."
+    )
+    development: Path = Field(
+        Path("var/impasto/marking"), description="Where a certificate of our own is made and kept."
+    )
+
+
 class GovernanceSettings(BaseModel):
     """How licences and the life of styles are kept; docs/licences.md."""
 
@@ -226,8 +250,10 @@ class Settings(BaseSettings):
     optimizer: OptimizerSettings = OptimizerSettings()
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
+    marking: MarkingSettings = MarkingSettings()
     rate_card: RateCard = RateCard()
     governance: GovernanceSettings = GovernanceSettings()
+    commit: str = Field("", description="Of the source that runs here; told with every output.")
     allow_private_sources: bool = False
 
     @property

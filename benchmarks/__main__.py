@@ -16,6 +16,7 @@ from benchmarks import machine
 from benchmarks.accept import accept
 from benchmarks.interactive import interactive
 from benchmarks.large import large
+from benchmarks.marking import marking
 from benchmarks.memory import memory
 from benchmarks.overhead import overhead
 from benchmarks.result import Bench, Benchmark, Result
@@ -30,6 +31,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "memory": memory,
     "large": large,
     "webhooks": webhooks,
+    "marking": marking,
 }
 
 

@@ -42,7 +42,7 @@ def _seams(bench: Bench) -> Result:
     catalog = Catalog(settings.catalog)
     engine = open_engine(EngineSettings(), catalog)
     style = embedding_of(catalog, STYLE, settings.engine.stylizer)
-    photo = np.asarray(_mosaic(2048, 2046))
+    photo = np.asarray(mosaic(2048, 2046))
     strips = Strips(settings.limits, None)
     found: dict[str, np.ndarray[Any, Any]] = {}
 
@@ -132,10 +132,10 @@ def _peak(census: Census) -> Iterator[dict[str, int]]:
 def _file(pixels: int) -> bytes:
     side = round(sqrt(pixels))
     width = side - side % 2
-    return pictures.as_file(_mosaic(width, pixels // width), "JPEG", quality=90)
+    return pictures.as_file(mosaic(width, pixels // width), "JPEG", quality=90)
 
 
-def _mosaic(width: int, height: int) -> Image.Image:
+def mosaic(width: int, height: int) -> Image.Image:
     """Different photographs side by side: detail everywhere, and edges that hide nothing."""
     columns, rows = -(-width // SIDE), -(-height // SIDE)
     whole = Image.new("RGB", (width, height))

@@ -28,7 +28,9 @@ COUNTED: Final = 1_000  #: jobs of the campaign whose statements are counted
 def overhead(bench: Bench) -> Iterator[Result]:
     """CPU seconds of all processes per job; uploads apart, and in."""
     jobs = bench.amount(JOBS, least=CAMPAIGN)
-    with running(bench.directory, null_engine=True, environment=bench.environment) as system:
+    # What marking adds is measured by itself (`marking`): most of a job with so small a picture.
+    environment = {"IMPASTO_MARKING__ENABLED": "false", **bench.environment}
+    with running(bench.directory, null_engine=True, environment=environment) as system:
         _through(system, list(pictures.jpegs(WARM_UP, SIZE, seed=1)))
         with system.census.window() as idle:
             signal.sigtimedwait([], 3)

@@ -17,6 +17,7 @@ from app.db import intake, styles
 from app.db.models import StyleVersion
 from app.errors import OutputInvalid, Retryable, StyleRefused
 from workers.asks import Cost
+from workers.marking.notary import Sealed
 from workers.materials import picture, stored
 from workers.optimizer import Optimizer
 from workers.program import Facts
@@ -104,7 +105,7 @@ def _sheet(work: Work, path: Path, minutes: float) -> Picture:
     with Image.open(BytesIO(content)) as image:
         width, height = image.size
     cost = Cost(batch_size=1, device_ms=60_000 * minutes, pixel_share=1.0)
-    return picture(work, content, width, height, cost, "image/jpeg")
+    return picture(work, Sealed(content), width, height, cost, "image/jpeg")
 
 
 def _numbers(entry: dict[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
 from typing import TypeAlias
@@ -15,7 +16,7 @@ from app.domain import mix
 from app.domain.licence import check_period
 from app.domain.parameters import Output, Parameters
 from app.errors import InvalidRequest, UnknownStyle
-from app.images import inspect
+from app.images import inspect, media_type
 from app.planning import output_pixels
 from app.settings import Settings
 from app.sources import naming_the_mask
@@ -29,6 +30,8 @@ from workers.easel import Brush, Painted, brush, open_easel
 from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.finish import SOFTENED, Shape, Veil
+from workers.marking.mark import Mark, StyleFacts, style_text
+from workers.marking.notary import has_credentials, open_notary
 from workers.stylebook import mixed
 from workers.tiling import Box
 from workers.variation import varied
@@ -80,9 +83,10 @@ def stylize(
             decoded = decode(content, parameters.output.size)
             painted = _whole(engine, decoded, strokes, parameters.output)
     engine.close()
+    finished = _marked(settings, catalog, content, style, parameters, painted.content)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(painted.content)
-    return Made(width, height, len(painted.content), round(painted.cost.own_ms, 3))
+    out.write_bytes(finished)
+    return Made(width, height, len(finished), round(painted.cost.own_ms, 3))
 
 
 def _whole(engine: Engine, decoded: Decoded, strokes: Brush, output: Output) -> Painted:
@@ -111,6 +115,41 @@ def _in_tiles(
         return easel.draw(sheet, strokes, output, lambda done, amount, _: seen(done, amount))
 
 
+def _marked(
+    settings: Settings,
+    catalog: Catalog,
+    content: bytes,
+    style: str,
+    parameters: Parameters,
+    drawn: bytes,
+) -> bytes:
+    """The file as a worker would give it out."""
+    notary = open_notary(settings.marking)
+    if notary is None:
+        return drawn
+    shares = _shares(style)
+    cards = [_version(catalog, name, settings.engine.stylizer) for name in shares]
+    facts = tuple(StyleFacts.of(card.pin, card.public()) for card in cards)
+    kept = notary.keeps_incoming and has_credentials(content)
+    mark = Mark(
+        media_type=parameters.output.format.media_type,
+        style=style_text(facts, shares if len(shares) > 1 else None),
+        styles=facts,
+        stylizer=_digest(settings, catalog),
+        content=sha256(content).hexdigest(),
+        content_type=media_type(content),
+        parameters=parameters,
+    )
+    with notary:
+        return notary.mark(drawn, mark, content if kept else None).content
+
+
+def _digest(settings: Settings, catalog: Catalog) -> str | None:
+    """Of the network that drew it; the null engine has none."""
+    engine = settings.engine
+    return None if engine.kind == "null" else catalog.stylizer(engine.stylizer).digest
+
+
 def _veil(decode: Decode, mask: Path | None, shape: Shape, parameters: Parameters) -> Veil | None:
     if mask is None or parameters.mask is None:
         return None
@@ -126,15 +165,19 @@ def embedding_of(catalog: Catalog, style: str, stylizer: str) -> NDArray[np.floa
 
     Raises `UnknownStyle`, and `InvalidRequest` for a mix that is none.
     """
-    try:
-        shares = mix.settled(mix.parse(style))
-    except ValueError as error:
-        raise InvalidRequest(f"style: {error}.") from error
+    shares = _shares(style)
     versions = {name: _version(catalog, name, stylizer) for name in shares}
     numbers = [
         np.frombuffer(one.embeddings[stylizer].content(), "<f4") for one in versions.values()
     ]
     return mixed(numbers, list(shares.values()))
+
+
+def _shares(style: str) -> mix.Mix:
+    try:
+        return mix.settled(mix.parse(style))
+    except ValueError as error:
+        raise InvalidRequest(f"style: {error}.") from error
 
 
 def _version(catalog: Catalog, name: str, stylizer: str) -> StyleCard:

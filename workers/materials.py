@@ -1,10 +1,12 @@
 """What a picture is made from, and of: content, style, mask; and what it is once it is made."""
 
 from hashlib import sha256
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app import images
 from app.db.intake import NewAsset
 from app.db.models import AssetKind
 from app.errors import InvalidImage
@@ -12,6 +14,8 @@ from app.sources import naming_the_mask
 from app.storage import asset_key
 from workers.asks import Cost
 from workers.finish import SOFTENED, Shape, Veil
+from workers.marking.mark import Mark, style_text
+from workers.marking.notary import Sealed, has_credentials
 from workers.studio import Picture, Work, Workplace
 from workers.variation import varied
 
@@ -45,10 +49,44 @@ def veil(place: Workplace, work: Work, shape: Shape) -> Veil | None:
     return Veil(decoded.pixels, shape, mask.feather)
 
 
+def content_of(place: Workplace, work: Work) -> bytes:
+    """The content picture; whether it may carry Content Credentials is noted on the way."""
+    content = stored(place, work, work.row.content_digest)
+    if place.notary is not None and place.notary.keeps_incoming and has_credentials(content):
+        work.credentials = images.media_type(content)
+    return content
+
+
+def marked(place: Workplace, work: Work, content: bytes) -> Sealed:
+    """The file with what it says of itself, signed. Raises `SignerAway` or `NotMarked`."""
+    if place.notary is None:
+        return Sealed(content)
+    start = perf_counter()
+    place.leases.stage(work.held, "sign")
+    row, parameters, book = work.row, work.parameters, place.stylebook
+    facts = book.facts(row.style_version_id, parameters.mix)
+    mark = Mark(
+        media_type=parameters.output.format.media_type,
+        style=style_text(facts, parameters.mix),
+        styles=facts,
+        stylizer=place.stylizer,
+        content=row.content_digest,
+        content_type=work.credentials,
+        parameters=parameters,
+        render_key=row.render_key,
+    )
+    # Fetched again: few have any, and none is held while it waits for its turn.
+    incoming = stored(place, work, row.content_digest) if work.credentials else None
+    sealed = place.notary.mark(content, mark, incoming)
+    work.timings["sign"] = perf_counter() - start
+    return sealed
+
+
 def picture(
-    work: Work, content: bytes, width: int, height: int, cost: Cost, media_type: str = ""
+    work: Work, sealed: Sealed, width: int, height: int, cost: Cost, media_type: str = ""
 ) -> Picture:
     """A finished output: an asset of the job's tenant, in the format it asked for."""
+    content = sealed.content
     asset = NewAsset(
         tenant_id=work.row.tenant_id,
         digest=sha256(content).hexdigest(),
@@ -58,4 +96,4 @@ def picture(
         width=width,
         height=height,
     )
-    return Picture(asset, content, cost)
+    return Picture(asset, content, cost, sealed)

@@ -1,10 +1,11 @@
 """What workers that make pictures open at their start and close at their end."""
 
+import logging
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
 from threading import Event
@@ -12,12 +13,13 @@ from time import monotonic, sleep
 
 from sqlalchemy.exc import OperationalError
 
+from app import software
 from app.bell import Bell
 from app.catalog import Catalog
 from app.db import Sessions, open_database, paces, rate_cards
 from app.errors import Misconfigured, ServiceUnavailable
 from app.queue import Tickets
-from app.settings import RateCard, Settings, WorkerSettings
+from app.settings import MarkingSettings, RateCard, Settings, WorkerSettings
 from app.storage import open_storage
 from workers import program
 from workers.batcher import Batcher
@@ -29,6 +31,7 @@ from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.gate import Gate
 from workers.leases import Leases, worker_name
+from workers.marking.notary import Notary, open_notary
 from workers.meter import Meter
 from workers.optimizer import Optimizer
 from workers.pace import Pace
@@ -36,6 +39,8 @@ from workers.studio import Studio
 from workers.stylebook import Stylebook
 
 PATIENCE = 60.0  #: seconds that a worker waits for its database at the start
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -48,16 +53,18 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
     _agree(sessions, settings.rate_card)
     decoders = DecodePool(worker.decoders, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
+    notary = _notary(settings.marking)
     batcher = _batcher(settings, engine)
     name, meter = worker_name(engine.device), Meter()
     told = (sessions, name, engine.device, engine.name)
     leases = _leases(worker, sessions, batcher, partial(meter.beat, *told))
-    with decoders, batcher, leases:
+    with decoders, batcher, leases, notary or nullcontext():
         try:
             yield Studio(
                 worker=name,
                 engine=engine.name,
                 device=engine.device,
+                software=software(settings.commit),
                 stylizer=engine.stylizer_digest,
                 sessions=sessions,
                 storage=open_storage(settings.storage),
@@ -66,6 +73,7 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 decode=strips.reducing(decoders.decode),
                 draw=batcher.submit,
                 encode=encode,
+                notary=notary,
                 easel=open_easel(settings, strips, engine, batcher.submit),
                 stylebook=Stylebook(engine.stylizer_digest),
                 leases=leases,
@@ -88,6 +96,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
     """
     stylizer, device = _check_programs(settings), chosen_device(settings.optimizer.device)
     worker = settings.worker
+    notary = _notary(settings.marking)
     sessions = open_database(settings.database_url.get_secret_value(), pool=4)
     decoders = DecodePool(1, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
@@ -100,11 +109,12 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
         every=worker.heartbeat_seconds,
         beat=partial(meter.beat, *told),
     )
-    with decoders, leases:
+    with decoders, leases, notary or nullcontext():
         yield Optimizer(
             worker=name,
             engine=paces.OPTIMIZER,
             device=device,
+            software=software(settings.commit),
             stylizer=stylizer,
             sessions=sessions,
             storage=open_storage(settings.storage),
@@ -112,6 +122,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
             announce=Bell(settings.broker_url.get_secret_value()).ring,
             decode=strips.reducing(decoders.decode),
             encode=encode,
+            notary=notary,
             stylebook=Stylebook(stylizer),
             leases=leases,
             worker_settings=worker,
@@ -149,6 +160,19 @@ def _check_programs(settings: Settings) -> str:
         if path is not None and not path.exists():
             raise Misconfigured(f"{path} is not there; correct IMPASTO_OPTIMIZER__...")
     return Catalog(settings.catalog).stylizer(settings.engine.stylizer).digest
+
+
+def _notary(settings: MarkingSettings) -> Notary | None:
+    """Who marks what comes out; an operator hears where that is less than it may seem."""
+    notary = open_notary(settings)
+    if notary is None:
+        log.warning("outputs are not marked: IMPASTO_MARKING__ENABLED is off")
+    elif notary.own_certificate:
+        log.warning(
+            "outputs are signed with a certificate for development, which nobody else trusts; "
+            "docs/provenance.md says how to use another"
+        )
+    return notary
 
 
 def chosen_device(name: str) -> str:

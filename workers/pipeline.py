@@ -16,7 +16,7 @@ from workers.asks import Item, Stylized
 from workers.codec.strips import Sheet
 from workers.easel import Brush, brush, tile_stage
 from workers.finish import Pixels, needs_content
-from workers.materials import picture, stored, style, veil
+from workers.materials import content_of, marked, picture, style, veil
 from workers.settlement import settle
 from workers.studio import Studio, Work, attempt, tell
 from workers.warnings import sample, warnings
@@ -106,7 +106,7 @@ def _prepare(studio: Studio, work: Work) -> None:
     """Fetch and decode; then the batcher has it."""
     start = perf_counter()
     parameters = work.parameters
-    content = stored(studio, work, work.row.content_digest)
+    content = content_of(studio, work)
     fetched = perf_counter()
     studio.leases.stage(work.held, "decode")
     if studio.easel.takes(work.row.pixels):
@@ -159,10 +159,10 @@ def _paint(studio: Studio, work: Work, sheet: Sheet, its_brush: Brush) -> None:
 
     with sheet:
         painted = studio.easel.draw(sheet, its_brush, work.parameters.output, seen)
-    work.picture = picture(work, painted.content, *sheet.size, painted.cost)
     work.warnings = warnings(np.concatenate(samples), None, strength=work.parameters.strength)
     device = painted.cost.own_ms / 1000
     work.timings |= {"device": device, "draw": perf_counter() - start}
+    work.picture = picture(work, marked(studio, work, painted.content), *sheet.size, painted.cost)
 
 
 def _write(studio: Studio, work: Work, drawing: "Future[Stylized]") -> None:
@@ -177,9 +177,9 @@ def _write(studio: Studio, work: Work, drawing: "Future[Stylized]") -> None:
     pixels = work.finished(drawn.pixels)
     content = studio.encode(pixels, work.alpha, work.parameters.output)
     height, width = pixels.shape[:2]
-    work.picture = picture(work, content, width, height, drawn)
     work.timings |= {
         "wait": ready - asked,
         "device": drawn.own_ms / 1000,
         "encode": perf_counter() - ready,
     }
+    work.picture = picture(work, marked(studio, work, content), width, height, drawn)

@@ -16,7 +16,7 @@ from app.errors import OutputInvalid, PrintRefused
 from app.storage import style_picture_key
 from workers.asks import Cost
 from workers.finish import needs_content
-from workers.materials import checked, picture, stored, style, veil
+from workers.materials import checked, content_of, marked, picture, style, veil
 from workers.optimizer import Optimizer
 from workers.program import Facts
 from workers.studio import Work
@@ -29,7 +29,7 @@ def printed(optimizer: Optimizer, work: Work, folder: Path) -> None:
     """One picture, start to finish. Raises `PrintRefused` for what memory does not allow."""
     parameters = work.parameters
     optimizer.leases.stage(work.held, "decode")
-    content = stored(optimizer, work, work.row.content_digest)
+    content = content_of(optimizer, work)
     decoded = optimizer.decode(content, parameters.output.size)
     work.alpha, work.seen = decoded.alpha, sample(decoded.pixels)
     Image.fromarray(decoded.pixels).save(folder / "content.png", compress_level=1)
@@ -75,7 +75,7 @@ def _write(
     optimizer.leases.stage(work.held, "encode")
     content = optimizer.encode(work.finished(drawn), work.alpha, work.parameters.output)
     cost = Cost(batch_size=1, device_ms=1000 * answer["seconds"], pixel_share=1.0)
-    work.picture = picture(work, content, shape[1], shape[0], cost)
+    work.picture = picture(work, marked(optimizer, work, content), shape[1], shape[0], cost)
 
 
 def _style_pictures(optimizer: Optimizer, work: Work, folder: Path) -> Iterator[tuple[Path, float]]:

@@ -112,4 +112,8 @@ def _inference(place: Workplace, work: Work, picture: Picture) -> NewInference:
         batch_size=picture.cost.batch_size,
         device_ms=picture.cost.device_ms,
         pixel_share=picture.cost.pixel_share,
+        software=place.software,
+        manifest_label=picture.sealed.label,
+        manifest_digest=picture.sealed.manifest,
+        certificate_digest=picture.sealed.certificate,
     )

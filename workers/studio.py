@@ -28,6 +28,7 @@ from workers.easel import Brush, Easel
 from workers.finish import Pixels, finish
 from workers.gate import Gate
 from workers.leases import Leases
+from workers.marking.notary import Notary, Sealed
 from workers.meter import Meter
 from workers.pace import Pace
 from workers.stylebook import Stylebook
@@ -44,6 +45,7 @@ class Workplace:
     worker: str  #: names this process in leases and history
     engine: str
     device: str
+    software: str  #: version and commit of what runs here
     stylizer: str | None  #: digest of its network; None serves every style (the null engine)
     sessions: Sessions
     storage: Storage
@@ -51,6 +53,7 @@ class Workplace:
     announce: Callable[[Sequence[UUID]], None]  #: tells who waits that these changed
     decode: Callable[[bytes, int | None], Decoded]
     encode: Callable[[Any, Any, Output], bytes]
+    notary: Notary | None  #: marks what comes out; None leaves it as it is
     stylebook: Stylebook
     leases: Leases
     worker_settings: WorkerSettings
@@ -76,7 +79,12 @@ class Picture:
     asset: NewAsset
     content: bytes
     cost: Cost
-    signatures: int = 0  #: made on the way; each is charged
+    sealed: Sealed
+
+    @property
+    def signatures(self) -> int:
+        """Made on the way; each is charged."""
+        return int(self.sealed.label is not None)
 
     @property
     def blob(self) -> Blob:
@@ -98,6 +106,7 @@ class Work:
     keep: Any = None  #: what its mask keeps of it
     seen: Any = None  #: a sample of the photograph, to tell whether anything was done to it
     warnings: tuple[str, ...] = ()
+    credentials: str | None = None  #: its media type, if it may carry Content Credentials
     drawing: "Future[Stylized] | None" = None
     commission: tuple[Sheet, Brush] | None = None  #: instead of a drawing, for a large picture
     picture: Picture | None = None

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 from app.db.models import StyleVersion
 from app.db.styles import pin
 from app.domain.mix import Mix
+from app.domain.style import plain
 from app.errors import StylizerElsewhere
+from workers.marking.mark import StyleFacts
 
 
 class Stylebook:
@@ -27,6 +29,7 @@ class Stylebook:
         self._owners: dict[UUID, str] = {}  # the stylizers of versions
         self._names: dict[UUID, str] = {}
         self._embeddings: dict[tuple[str, str], NDArray[np.float32]] = {}
+        self._facts: dict[tuple[str, str], StyleFacts] = {}
         self._met: set[str] = set()
 
     def learn(self, session: Session, versions: set[UUID], names: Iterable[str] = ()) -> None:
@@ -39,6 +42,7 @@ class Stylebook:
             name = pin(version)
             numbers = np.frombuffer(version.embedding or b"", "<f4")
             self._embeddings[version.stylizer_digest, name] = numbers
+            self._facts[version.stylizer_digest, name] = StyleFacts.of(plain(name), version.card)
             self._owners[version.id], self._names[version.id] = version.stylizer_digest, name
         self._met |= unmet
 
@@ -54,6 +58,15 @@ class Stylebook:
         if not mix:
             return self._embeddings[owner, self._names[version]]
         return mixed([self._embeddings[owner, name] for name in mix], list(mix.values()))
+
+    def facts(self, version: UUID, mix: Mix | None = None) -> tuple[StyleFacts, ...]:
+        """What the cards say of a version, or of all that a mix names; as of when we met it."""
+        owner = self._owners[version]
+        return tuple(self._facts[owner, name] for name in mix or [self._names[version]])
+
+    def stylizer(self, version: UUID) -> str:
+        """The digest of the network that the version is for."""
+        return self._owners[version]
 
 
 def mixed(embeddings: list[NDArray[np.float32]], shares: list[float]) -> NDArray[np.float32]:

@@ -76,12 +76,58 @@ JOB: Final[dict[str, Any]] = {
         "batch_size": 4,
         "render_key": DIGEST,
         "parameters": {"strength": 0.8},
+        "software": "0.1.0",
+        "credentials": {
+            "label": f"urn:c2pa:{ID}",
+            "manifest_sha256": DIGEST,
+            "certificate_sha256": DIGEST,
+        },
     },
     "urls": {
         "get": f"/v1/jobs/{ID}",
         "cancel": f"/v1/jobs/{ID}/cancel",
         "retry": f"/v1/jobs/{ID}/retry",
     },
+}
+
+ORIGIN: Final[dict[str, Any]] = {
+    "object": "origin",
+    "sha256": DIGEST,
+    "kind": "output",
+    "media_type": "image/jpeg",
+    "bytes": 73112,
+    "width": 512,
+    "height": 384,
+    "created_at": MOMENT,
+    "made_by": [
+        {
+            "job_id": ID,
+            "campaign_id": None,
+            "custom_id": None,
+            "attempt": 1,
+            "created_at": MOMENT,
+            "started_at": MOMENT,
+            "finished_at": MOMENT,
+            "drawn_at": MOMENT,
+            "timings": {"decode": 4.1, "device": 212.0, "encode": 5.2, "sign": 2.4},
+            "cost": {"micros": 274, "currency": "USD", "rate_card": "2026-11"},
+            "styles": [
+                {
+                    "style": "great-wave@3",
+                    "share": 1.0,
+                    "title": "The Great Wave off Kanagawa",
+                    "card": {
+                        "licence": {
+                            "spdx": "CC0-1.0",
+                            "licensor": "The Metropolitan Museum of Art",
+                            "evidence": "https://www.metmuseum.org/art/collection/search/45434",
+                        }
+                    },
+                }
+            ],
+            "provenance": JOB["provenance"],
+        }
+    ],
 }
 
 CAMPAIGN: Final[dict[str, Any]] = {

@@ -26,6 +26,7 @@ from app.api import (
     jobs,
     kinds,
     problems,
+    provenance,
     reviews,
     streams,
     styles,
@@ -78,6 +79,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         deliveries,
         webhooks,
         assets,
+        provenance,
         kinds,
         health,
     ):

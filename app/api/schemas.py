@@ -173,6 +173,14 @@ class StylizerName(BaseModel):
     digest: str
 
 
+class ContentCredentials(BaseModel):
+    """What an output was signed with (C2PA)."""
+
+    label: str = Field(description="Names the manifest inside the file.")
+    manifest_sha256: str
+    certificate_sha256: str = Field(description="Of the certificate that signed, in DER.")
+
+
 class Provenance(BaseModel):
     """What made this output."""
 
@@ -185,6 +193,10 @@ class Provenance(BaseModel):
     batch_size: int | None
     render_key: str
     parameters: Parameters
+    software: str | None = Field(None, description="Version, and commit, of what drew it.")
+    credentials: ContentCredentials | None = Field(
+        None, description="null: it was not signed, or before outputs were."
+    )
 
 
 class Reviewed(BaseModel):

@@ -57,8 +57,8 @@ def job_shown(settings: Settings, row: Row[Any], forecast: Forecast = NOTHING) -
         review=_reviewed(job),
         error=_error(job),
         output=_output(settings, row) if succeeded else None,
-        cost=_cost(settings, row),
-        provenance=_provenance(row, parameters) if succeeded else None,
+        cost=cost_shown(settings, row),
+        provenance=provenance_shown(row) if succeeded else None,
         urls=_job_urls(job.id),
     )
 
@@ -272,7 +272,8 @@ def _url(
     return asset_url(settings, tenant_id, digest, until=ends_at)
 
 
-def _cost(settings: Settings, row: Row[Any]) -> schemas.Cost | None:
+def cost_shown(settings: Settings, row: Row[Any]) -> schemas.Cost | None:
+    """What a row of `reading` has cost."""
     if row.rate_card is None:
         return None
     card = rate_cards.read(row.rate_card, row.prices) if row.prices else settings.rate_card
@@ -318,8 +319,10 @@ def _parameters(kept: dict[str, Any]) -> Parameters:
     return parameters.model_copy(update={"mix": named})
 
 
-def _provenance(row: Row[Any], parameters: Parameters) -> schemas.Provenance:
+def provenance_shown(row: Row[Any]) -> schemas.Provenance:
+    """What made the output of a row of `reading`."""
     job: models.Job = row.Job
+    parameters = _parameters(job.parameters)
     return schemas.Provenance(
         content_sha256=job.content_digest or "",
         output_sha256=job.output_digest or "",
@@ -332,6 +335,18 @@ def _provenance(row: Row[Any], parameters: Parameters) -> schemas.Provenance:
         batch_size=row.batch_size,
         render_key=job.render_key or "",
         parameters=parameters,
+        software=row.software,
+        credentials=_credentials(row),
+    )
+
+
+def _credentials(row: Row[Any]) -> schemas.ContentCredentials | None:
+    if row.manifest_label is None:
+        return None
+    return schemas.ContentCredentials(
+        label=row.manifest_label,
+        manifest_sha256=row.manifest_digest,
+        certificate_sha256=row.certificate_digest,
     )
 
 

@@ -16,6 +16,7 @@ from app.cli import (
     own_styles,
     review,
     styles,
+    verify,
     webhooks,
     work,
 )
@@ -32,6 +33,7 @@ fleet.add(cli)
 work.add(cli)
 demo.add(cli)
 cli.add_typer(costs.commands, name="costs")
+verify.add(cli)
 cli.add_typer(keys.commands, name="keys")
 cli.add_typer(campaigns.commands, name="campaigns")
 cli.add_typer(review.commands, name="review")

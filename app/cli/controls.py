@@ -33,7 +33,7 @@ MaskFeather = Annotated[
 Deterministic = Annotated[
     bool,
     typer.Option(
-        "--deterministic", help="The same bytes every time, whatever else runs; a little slower."
+        "--deterministic", help="The same pixels every time, whatever else runs; a little slower."
     ),
 ]
 Print = Annotated[

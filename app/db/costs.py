@@ -21,6 +21,10 @@ class NewInference:
     batch_size: int
     device_ms: float
     pixel_share: float
+    software: str | None = None
+    manifest_label: str | None = None
+    manifest_digest: str | None = None
+    certificate_digest: str | None = None
 
 
 def add(session: Session, inferences: Sequence[NewInference]) -> None:
@@ -33,8 +37,9 @@ def add(session: Session, inferences: Sequence[NewInference]) -> None:
 
 _ADD = text("""
 INSERT INTO inferences (job_id, attempt, device, engine, stylizer_digest, batch_size,
-    device_ms, pixel_share)
+    device_ms, pixel_share, software, manifest_label, manifest_digest, certificate_digest)
 SELECT * FROM json_to_recordset(CAST(:inferences AS json)) AS inference (
     job_id uuid, attempt int, device text, engine text, stylizer_digest text, batch_size int,
-    device_ms float, pixel_share float)
+    device_ms float, pixel_share float, software text, manifest_label text, manifest_digest text,
+    certificate_digest text)
 """)

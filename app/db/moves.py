@@ -48,6 +48,7 @@ MOVED = (
     Job.style_version_id,
     Job.parameters,
     Job.usage,
+    Job.render_key,
     Job.webhook,
     Job.cost_micros,
     Job.error_code,

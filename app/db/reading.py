@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.db.models import (
@@ -16,6 +16,7 @@ from app.db.models import (
     Job,
     KnownRateCard,
     LedgerEntry,
+    Style,
     StyleVersion,
     Stylizer,
 )
@@ -39,6 +40,11 @@ _SHOWN: Any = (
         Inference.engine,
         Inference.device,
         Inference.batch_size,
+        Inference.software,
+        Inference.manifest_label,
+        Inference.manifest_digest,
+        Inference.certificate_digest,
+        Inference.at.label("drawn_at"),
         LedgerEntry.rate_card,
         LedgerEntry.device_ms,
         LedgerEntry.cpu_ms,
@@ -180,6 +186,28 @@ def asset(session: Session, tenant_id: UUID, digest: str) -> Asset:
     if found is None:
         raise NotFound(f"There is no asset {digest}.")
     return found
+
+
+def made(session: Session, tenant_id: UUID, digest: str, limit: int) -> Sequence[Row[Any]]:
+    """A tenant's jobs that gave this output, oldest first: the first of them drew it."""
+    its = Job.tenant_id == tenant_id, Job.output_digest == digest
+    return _rows(session, _SHOWN.where(*its).order_by(Job.id), limit)
+
+
+def cards(
+    session: Session, stylizer_digest: str, pins: Sequence[str]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Title and card, as they are now, of pinned styles for that stylizer."""
+    named = [(slug, int(number)) for slug, _, number in (pin.rpartition("@") for pin in pins)]
+    rows = session.execute(
+        select(StyleVersion.slug, StyleVersion.version, Style.title, StyleVersion.card)
+        .join(Style, Style.slug == StyleVersion.slug)
+        .where(
+            StyleVersion.stylizer_digest == stylizer_digest,
+            tuple_(StyleVersion.slug, StyleVersion.version).in_(named),
+        )
+    )
+    return {f"{row.slug}@{row.version}": (row.title, row.card) for row in rows}
 
 
 def _wanted(whose: ColumnElement[bool], status: JobStatus | None) -> list[ColumnElement[bool]]:

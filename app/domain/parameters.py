@@ -77,7 +77,7 @@ Deterministic = Annotated[
     bool,
     Field(
         description="Draw this picture alone, so that the same engine and build give the same"
-        " bytes whatever else runs. Slower: it shares no batch."
+        " pixels, bit by bit, whatever else runs. Slower: it shares no batch."
     ),
 ]
 

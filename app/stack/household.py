@@ -74,6 +74,8 @@ class Household:
             yield "IMPASTO_STORAGE__ROOT", str(self.data / "assets")
         if "governance" not in given.model_fields_set:
             yield "IMPASTO_GOVERNANCE__FOUR_EYES", "false"  # a machine for one person
+        if "development" not in given.marking.model_fields_set:
+            yield "IMPASTO_MARKING__DEVELOPMENT", str(self.data / "marking")
         if self.plan.optimizer:
             yield "IMPASTO_OPTIMIZER__ENABLED", "true"
         if self.plan.null_engine:

@@ -60,7 +60,7 @@ def test_a_large_picture_is_drawn_in_tiles_and_written_like_any_other(
     assert np.abs(pixels[:280] - pictures.RED).max() <= 12
     assert np.abs(pixels[320:] - pictures.BLUE).max() <= 12
     job = find(large, job_id)
-    assert set(job.timings or ()) == {"fetch", "decode", "draw", "device", "store"}
+    assert set(job.timings or ()) == {"fetch", "decode", "draw", "device", "sign", "store"}
     with large.sessions() as session:
         (measured,) = session.scalars(select(Inference)).all()
     assert (measured.batch_size, measured.pixel_share) == (1, 1.0)

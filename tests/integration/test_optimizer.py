@@ -16,12 +16,14 @@ from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane
 from app.errors import EngineBusy, PrintRefused
 from app.settings import LocalStorageSettings, RateCard, Settings, WorkerSettings
 from app.storage import LocalStorage
+from tests.notaries import new_notary
 from tests.rows import Ground, new_ground, new_jobs
 from tests.tickets import ListTickets
 from workers.asks import Cost
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
 from workers.leases import Leases
+from workers.marking.notary import Sealed
 from workers.materials import picture
 from workers.optimizer import Optimizer, optimize
 from workers.studio import Work
@@ -46,6 +48,7 @@ def optimizer(sessions: Sessions, tmp_path: Path) -> Iterator[Optimizer]:
             worker="optimizer@test",
             engine="optimizer",
             device="cpu",
+            software="test",
             stylizer="a" * 64,
             sessions=sessions,
             storage=storage,
@@ -53,6 +56,7 @@ def optimizer(sessions: Sessions, tmp_path: Path) -> Iterator[Optimizer]:
             announce=lambda _: None,
             decode=decoders.decode,
             encode=encode,
+            notary=new_notary(),
             stylebook=Stylebook("a" * 64),
             leases=leases,
             worker_settings=WorkerSettings(),
@@ -65,7 +69,7 @@ def optimizer(sessions: Sessions, tmp_path: Path) -> Iterator[Optimizer]:
 def quickly(optimizer: Optimizer, work: Work, folder: Path) -> None:
     """A craft that is done at once."""
     assert folder.is_dir()
-    work.picture = picture(work, work.held.id.bytes, 64, 48, Cost(1, 90_000.0, 1.0))
+    work.picture = picture(work, Sealed(work.held.id.bytes), 64, 48, Cost(1, 90_000.0, 1.0))
 
 
 def rename(session: Session) -> None:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, text
 
+from app.credentials import State
 from app.db import Sessions, intake, jobs, lost
 from app.db.intake import NewAsset, NewJob
 from app.db.models import AssetKind, Inference, Job
@@ -25,15 +26,19 @@ from app.settings import LimitSettings, RateCard, WorkerSettings
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
 from tests.easels import new_easel
+from tests.notaries import credentials, new_notary
 from tests.rows import Ground, new_ground
 from tests.tickets import ListTickets
 from tests.unit.pictures import jpeg
+from tests.unit.test_marking import flipped
+from tests.unit.test_signers import Office, opened
 from workers.batcher import Batcher
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
 from workers.engines.null import NullEngine
 from workers.gate import Gate
 from workers.leases import Leases
+from workers.marking.notary import BROKEN
 from workers.pace import Pace
 from workers.pipeline import stylize
 from workers.studio import Studio
@@ -62,6 +67,7 @@ def studio(
             worker="w",
             engine="null",
             device="cpu:0",
+            software="test",
             stylizer=None,
             sessions=sessions,
             storage=LocalStorage(tmp_path),
@@ -70,6 +76,7 @@ def studio(
             decode=lambda content, size: decoders.decode(content, size=size),
             draw=batcher.submit,
             encode=encode,
+            notary=new_notary(),
             easel=new_easel(batcher.submit),
             stylebook=Stylebook(None),
             leases=leases,
@@ -166,8 +173,65 @@ def test_a_group_is_drawn_stored_and_written_together(
         drawn = np.asarray(Image.open(BytesIO(stored)), np.int16)
         assert np.abs(drawn[..., 0] - shade).max() <= 8
         assert job.timings is not None
-        assert set(job.timings) == {"fetch", "decode", "wait", "device", "encode", "store"}
+        assert set(job.timings) == {"fetch", "decode", "wait", "device", "encode", "sign", "store"}
     assert announced == ids
+
+
+def output(studio: Studio, ground: Ground, job_id: UUID) -> bytes:
+    return studio.storage.get(asset_key(ground.tenant_id, find(studio, job_id).output_digest or ""))
+
+
+def test_what_comes_out_is_signed_and_says_what_made_it(studio: Studio, ground: Ground) -> None:
+    [job_id] = queue(studio, ground, [picture(1)])
+    drawing = replace(studio, stylizer="a" * 64)
+    stylize(drawing, Lane.CAMPAIGN)
+    found = credentials(output(studio, ground, job_id))
+    assert found.state is State.TRUSTED
+    assert found.actions[1]["action"] == "c2pa.filtered"
+    assert found.ingredients("inputTo")[0]["title"] == "plain@1"
+    assert found.render is not None
+    assert found.render["content_sha256"] == sha256(picture(1)).hexdigest()
+    assert found.render["stylizer_sha256"] == "a" * 64
+    assert Parameters.model_validate(found.render["parameters"]) == Parameters()
+    with studio.sessions() as session:
+        inference = session.scalars(select(Inference)).one()
+    assert (inference.manifest_label, inference.software) == (found.label, "test")
+    assert inference.manifest_digest is not None
+    assert inference.certificate_digest is not None
+
+
+def test_credentials_of_the_photograph_come_along(studio: Studio, ground: Ground) -> None:
+    [first] = queue(studio, ground, [picture(1)])
+    stylize(studio, Lane.CAMPAIGN)
+    signed = output(studio, ground, first)
+    broken = flipped(signed, signed.index(b"jumb") + 8)
+    ids = queue(studio, ground, [signed, broken])
+    assert stylize(studio, Lane.CAMPAIGN)["succeeded"] == 2
+    kept, without = (credentials(output(studio, ground, job_id)) for job_id in ids)
+    assert (kept.state, kept.earlier) == (State.TRUSTED, 1)
+    assert kept.ingredients("parentOf")[0]["active_manifest"] == credentials(signed).label
+    assert (without.state, without.earlier) == (State.TRUSTED, 0)
+    assert without.ingredients("parentOf")[0]["description"] == BROKEN
+
+
+def test_unmarked_outputs_are_written_down_as_unsigned(studio: Studio, ground: Ground) -> None:
+    [job_id] = queue(studio, ground, [picture(1)])
+    stylize(replace(studio, notary=None), Lane.CAMPAIGN)
+    assert credentials(output(studio, ground, job_id)).state is State.ABSENT
+    with studio.sessions() as session:
+        inference = session.scalars(select(Inference)).one()
+    assert (inference.manifest_label, inference.certificate_digest) == (None, None)
+    assert "sign" not in (find(studio, job_id).timings or {})
+
+
+def test_while_nobody_signs_jobs_wait(studio: Studio, ground: Ground, tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    away = office.settings(key=None, signer_url="http://127.0.0.1:9/")
+    [job_id] = queue(studio, ground, [picture(1)])
+    with opened(away) as notary:
+        assert stylize(replace(studio, notary=notary), Lane.CAMPAIGN)["broken"] == 1
+    job = find(studio, job_id)
+    assert (job.status, job.failures, job.output_digest) == (JobStatus.QUEUED, 1, None)
 
 
 def test_the_shares_of_a_batch_add_up_to_one(studio: Studio, ground: Ground) -> None:

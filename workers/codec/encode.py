@@ -29,7 +29,7 @@ def encode(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, output: O
     One finished picture as a file, tagged sRGB.
 
     `pixels` [H, W, 3], `alpha` [H, W] or None; JPEG has no alpha and gets white below it. Any
-    thread may call this. Whatever marks a file as ours goes into the bytes that come out here.
+    thread may call this. Equal pixels are equal bytes; what marks a file as ours comes behind this.
     """
     picture = Image.fromarray(pixels)
     if alpha is not None:

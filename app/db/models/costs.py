@@ -33,7 +33,7 @@ class EntryKind(StrEnum):
 
 
 class Inference(Base):
-    """What one job took of one engine call."""
+    """What one job took of one engine call, and what its output was signed with."""
 
     __tablename__ = "inferences"
 
@@ -47,10 +47,18 @@ class Inference(Base):
     batch_size: Mapped[int]
     device_ms: Mapped[float]  #: of the whole batch
     pixel_share: Mapped[float]  #: this job's part of it, 0..1
+    software: Mapped[str | None]  #: version and commit of what ran
+    manifest_label: Mapped[str | None]  #: of its output's Content Credentials; None: unsigned
+    manifest_digest: Mapped[str | None] = mapped_column(DIGEST)
+    certificate_digest: Mapped[str | None] = mapped_column(DIGEST)  #: of who signed
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
         CheckConstraint("batch_size > 0 AND device_ms >= 0", name="measured"),
+        CheckConstraint(
+            "num_nulls(manifest_label, manifest_digest, certificate_digest) IN (0, 3)",
+            name="signed_or_not",
+        ),
         CheckConstraint("pixel_share > 0 AND pixel_share <= 1.000001", name="share_of_one"),
     )
 

@@ -214,6 +214,13 @@ class Job(Base):
         Index("ix_jobs_held", "lease_until", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_campaign_id_id", "campaign_id", "id"),
         Index("ix_jobs_tenant_id_id", "tenant_id", "id"),
+        # Who made this picture: also what a deleted asset's foreign key asks.
+        Index(
+            "ix_jobs_output",
+            "tenant_id",
+            "output_digest",
+            postgresql_where=text("output_digest IS NOT NULL"),
+        ),
     )
 
 

@@ -1,0 +1,112 @@
+"""What made a picture, asked by whoever holds the file."""
+
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from tests.integration.conftest import Api, work
+from tests.integration.test_api_uploads import upload_of
+from tests.unit.pictures import jpeg, png
+
+OUTPUT = sha256(png((64, 48), compress_level=1)).hexdigest()
+
+
+def order(client: TestClient, **wanted: Any) -> str:
+    job = {"style": "plain", "input": {"upload_id": upload_of(client, jpeg())}, **wanted}
+    answer = client.post("/v1/jobs", json=job)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["id"])
+
+
+def origin(client: TestClient, digest: str = OUTPUT) -> dict[str, Any]:
+    answer = client.get(f"/v1/provenance/{digest}")
+    assert answer.status_code == 200, answer.text
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def sign(api: Api) -> None:
+    """As a worker writes it down."""
+    with api.desk.sessions.begin() as session:
+        session.execute(
+            text(
+                "UPDATE inferences SET software = '0.1.0+abc', manifest_label = 'urn:c2pa:1',"
+                " manifest_digest = repeat('b', 64), certificate_digest = repeat('c', 64)"
+            )
+        )
+
+
+def test_an_output_names_its_job_and_all_that_made_it(api: Api, client: TestClient) -> None:
+    job_id = order(client, strength=0.7)
+    work(api)
+    sign(api)
+    found = origin(client)
+    assert (found["sha256"], found["kind"]) == (OUTPUT, "output")
+    assert (found["width"], found["height"], found["media_type"]) == (64, 48, "image/png")
+    [making] = found["made_by"]
+    assert (making["job_id"], making["attempt"]) == (job_id, 1)
+    assert making["drawn_at"] is not None
+    assert making["cost"] == {"micros": 274, "currency": "USD", "rate_card": "2026-11"}
+    provenance = making["provenance"]
+    assert provenance["content_sha256"] == sha256(jpeg()).hexdigest()
+    assert provenance["parameters"]["strength"] == 0.7
+    assert (provenance["style"], provenance["stylizer"]["name"]) == ("plain@1", "tiny")
+    assert (provenance["engine"], provenance["device"]) == ("null", "cpu")
+    assert provenance["software"] == "0.1.0+abc"
+    assert provenance["credentials"] == {
+        "label": "urn:c2pa:1",
+        "manifest_sha256": "b" * 64,
+        "certificate_sha256": "c" * 64,
+    }
+    assert provenance == client.get(f"/v1/jobs/{job_id}").json()["provenance"]
+
+
+def test_the_licence_is_the_one_that_the_card_has_now(api: Api, client: TestClient) -> None:
+    order(client)
+    work(api)
+    licence = '{"licence": {"spdx": "CC0-1.0", "licensor": "The Gallery"}}'
+    for card in ("{}", licence):
+        with api.desk.sessions.begin() as session:
+            session.execute(
+                text("UPDATE style_versions SET card = CAST(:card AS jsonb)"), {"card": card}
+            )
+        [style] = origin(client)["made_by"][0]["styles"]
+    assert (style["style"], style["share"], style["title"]) == ("plain@1", 1.0, "Plain")
+    assert style["card"]["licence"] == {"spdx": "CC0-1.0", "licensor": "The Gallery"}
+
+
+def test_an_unsigned_output_says_so(api: Api, client: TestClient) -> None:
+    order(client)
+    work(api)
+    assert origin(client)["made_by"][0]["provenance"]["credentials"] is None
+
+
+def test_several_jobs_may_share_an_output(api: Api, client: TestClient) -> None:
+    ids = [order(client, metadata={"place": place}) for place in range(3)]
+    work(api, amount=3)
+    assert [making["job_id"] for making in origin(client)["made_by"]] == ids
+
+
+def test_nothing_here_made_what_came_from_outside(api: Api, client: TestClient) -> None:
+    order(client)
+    found = origin(client, sha256(jpeg()).hexdigest())
+    assert (found["kind"], found["made_by"]) == ("content", [])
+
+
+def test_an_output_of_anothers_looks_like_nobodys(api: Api, client: TestClient) -> None:
+    order(client)
+    work(api)
+    stranger = {"Authorization": f"Bearer {api.stranger}"}
+    theirs = client.get(f"/v1/provenance/{OUTPUT}", headers=stranger)
+    nobodys = client.get(f"/v1/provenance/{'0' * 64}")
+    assert theirs.status_code == nobodys.status_code == 404
+    assert theirs.json()["code"] == nobodys.json()["code"] == "not-found"
+    assert theirs.json()["detail"] == f"There is no asset {OUTPUT}."
+
+
+def test_only_a_digest_is_a_digest(client: TestClient) -> None:
+    for digest in ("A" * 64, "a" * 63, "a" * 65):
+        answer = client.get(f"/v1/provenance/{digest}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
