@@ -164,6 +164,13 @@ class GovernanceSettings(BaseModel):
     )
 
 
+class QuotaSettings(BaseModel):
+    """What a tenant may have of us, unless it has numbers of its own; 0 is no limit."""
+
+    requests_per_minute: NonNegativeInt = 60_000
+    pictures_per_day: NonNegativeInt = 1_000_000
+
+
 class RateCard(BaseModel):
     """
     What work costs, in millionths of a currency unit; stored by name with every entry.
@@ -226,6 +233,7 @@ class Settings(BaseSettings):
     optimizer: OptimizerSettings = OptimizerSettings()
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
+    quotas: QuotaSettings = QuotaSettings()
     rate_card: RateCard = RateCard()
     governance: GovernanceSettings = GovernanceSettings()
     allow_private_sources: bool = False

@@ -16,17 +16,20 @@ from app.api import (
     campaigns,
     control,
     costs,
+    erasures,
     estimates,
     governance,
     handover,
     health,
     idempotency,
     jobs,
+    keys,
     kinds,
     problems,
     reviews,
     streams,
     styles,
+    tenant,
     uploads,
     webhooks,
 )
@@ -78,7 +81,8 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         health,
     ):
         api.include_router(part.router)
-    api.include_router(uploads.signed)
+    for router in (keys.router, tenant.router, tenant.log, erasures.router, uploads.signed):
+        api.include_router(router)
     api.get("/", include_in_schema=False)(welcome)
     api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
     return api

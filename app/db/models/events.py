@@ -63,6 +63,7 @@ class EventRow(Base):
             unique=True,
             postgresql_where=text("job_id IS NULL"),
         ),
+        Index("ix_events_job_id", "job_id", postgresql_where=text("job_id IS NOT NULL")),
     )
 
 
