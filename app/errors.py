@@ -7,6 +7,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - IdempotencyKeyInvalid  400 idempotency-key-invalid
       - LastEventIdInvalid     400 last-event-id-invalid
     + Unauthorized             401 unauthorized
+    + InsufficientScope        403 insufficient-scope
     + NotFound                 404 not-found
     + MethodNotAllowed         405 method-not-allowed
     + Conflict                 409 conflict
@@ -20,6 +21,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - IdempotencyInFlight    409 idempotency-in-flight
       - StyleTransition        409 illegal-style-transition
       - FourEyes               409 four-eyes
+    + Erased                   410 erased
     + BodyTooLarge             413 body-too-large
     + RangeNotSatisfiable      416 range-not-satisfiable
     + Unprocessable            422 unprocessable
@@ -41,6 +43,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
         . TerritoryNotAllowed  422 territory-not-allowed
         . ChannelNotAllowed    422 channel-not-allowed
     + Withheld                 451, with the codes of StyleNotLicensed
+    + QuotaExceeded            429 quota-exceeded
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
     + Quarantined              quarantined
@@ -71,6 +74,7 @@ class ImpastoError(Exception):
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something broke on our side"
     retryable: ClassVar[bool] = False
+    registered: ClassVar[str] = ""  #: the problem type, where others have one for it
 
     def __init__(self, detail: str = "", **extensions: Any) -> None:
         super().__init__(detail or self.title)
@@ -109,6 +113,14 @@ class Unauthorized(ClientError):
     status = 401
     code = "unauthorized"
     title = "A valid API key is needed"
+
+
+class InsufficientScope(ClientError):
+    """The key is valid, but not for this; `needed` says which scope is."""
+
+    status = 403
+    code = "insufficient-scope"
+    title = "The key may not do this"
 
 
 class NotFound(ClientError):
@@ -204,6 +216,14 @@ class RotatedTooOften(Conflict):
 
     code = "rotated-too-often"
     title = "Too many old secrets are still valid"
+
+
+class Erased(ClientError):
+    """It was here, and its owner, or a retention period, had it erased."""
+
+    status = 410
+    code = "erased"
+    title = "The picture was erased"
 
 
 class BodyTooLarge(ClientError):
@@ -373,6 +393,16 @@ class TerritoryWithheld(Withheld, TerritoryNotAllowed):
 
 class ChannelWithheld(Withheld, ChannelNotAllowed):
     """A finished picture was accepted for a channel that its style does not cover."""
+
+
+class QuotaExceeded(ClientError):
+    """More than the tenant's quota; `violated-policies` says which, `retry_after` how long."""
+
+    status = 429
+    code = "quota-exceeded"
+    title = "The quota is used up"
+    retryable = True
+    registered = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
 
 class JobFailure(ImpastoError):

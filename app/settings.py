@@ -188,6 +188,13 @@ class GovernanceSettings(BaseModel):
     )
 
 
+class QuotaSettings(BaseModel):
+    """What a tenant may have of us, unless it has numbers of its own; 0 is no limit."""
+
+    requests_per_minute: NonNegativeInt = 60_000
+    pictures_per_day: NonNegativeInt = 1_000_000
+
+
 class RateCard(BaseModel):
     """
     What work costs, in millionths of a currency unit; stored by name with every entry.
@@ -251,6 +258,7 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     limits: LimitSettings = LimitSettings()
     marking: MarkingSettings = MarkingSettings()
+    quotas: QuotaSettings = QuotaSettings()
     rate_card: RateCard = RateCard()
     governance: GovernanceSettings = GovernanceSettings()
     commit: str = Field("", description="Of the source that runs here; told with every output.")

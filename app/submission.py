@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import Lookup, check_url, lookup
-from app.db import Sessions, budgets, intake, jobs, licences, style_pictures, styles, tags
+from app.db import Sessions, audit, budgets, intake, jobs, licences, style_pictures, styles, tags
 from app.db.intake import NewJob
 from app.db.models import Campaign
 from app.db.moves import settle_budget
@@ -34,6 +34,7 @@ from app.errors import BudgetExceeded, ClientError, InvalidRequest, NotOffered, 
 from app.outlook import Outlook
 from app.planning import pinned, plan
 from app.queue import Tickets
+from app.quotas import Meter
 from app.settings import Settings
 from app.sources import Brought, MaskFile, Source, Sources, look_at, name_of
 from app.storage import Storage
@@ -54,6 +55,7 @@ class Desk:
     outlook: Outlook = field(default_factory=Outlook)
     principal: str | None = None  #: prefix of the key of whoever stands before it
     lookup: Lookup = lookup  #: what asks for the addresses of a name
+    meter: Meter | None = None  #: None: nobody's pictures are counted
 
     def sources(
         self,
@@ -127,7 +129,8 @@ def accept_picture(
         source = Source("body", brought[0].asset)
         job = _interactive(desk, session, tenant_id, options, source, pinned)
         desk.storage.put(*(one.blob for one in brought))
-        intake.add_assets(session, [one.asset for one in brought])
+        if intake.add_assets(session, [one.asset for one in brought]):
+            desk.storage.put(*(one.blob for one in brought))
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
     desk.tickets.work(job.lane)
     return job.id
@@ -191,6 +194,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
         settle_budget(session, campaign)
+        _tell(desk, session, campaign)
     for lane in {job.lane for job in planned if not job.unfunded}:
         desk.tickets.work(lane, tickets=min(MAX_TICKETS, ceil(len(planned) / 16)))
     return campaign.id
@@ -200,6 +204,14 @@ def check_budget(budget: int | None) -> None:
     """Raises `BudgetExceeded` for one that pays for nothing."""
     if budget == 0:
         raise BudgetExceeded("A budget of 0 pays for nothing; leave it out, or give one.")
+
+
+def _tell(desk: Desk, session: Session, campaign: Campaign) -> None:
+    """One line in the audit log, however many pictures it has."""
+    by = audit.actor(desk.principal)
+    target, facts = f"campaign:{campaign.id}", {"items": campaign.total}
+    about: dict[str, Any] = {"target": target, "details": facts}
+    audit.record(session, campaign.tenant_id, by=by, action="campaign.accepted", **about)
 
 
 def _interactive(
@@ -270,6 +282,9 @@ def queue(
     tags: Mapping[str, str] | None = None,
     terms: Terms = PLAIN,
 ) -> None:
+    """Write the jobs. Raises `QuotaExceeded`, when the tenant has had its day's pictures."""
+    if desk.meter:
+        desk.meter.take(tenant_id, len(planned))
     intake.add_jobs(
         session,
         planned,

@@ -16,6 +16,7 @@ from app.domain.job import Lane
 from app.domain.pace import CostModel
 from app.domain.parameters import Parameters, render_key
 from app.domain.prices import rounded
+from app.erasing import forget_unneeded
 from app.errors import ImpastoError
 from app.planning import lane_of, output_pixels
 from app.queue import Tickets
@@ -91,9 +92,11 @@ def _bring(porter: Porter, row: Row[Any]) -> Lane:
     parameters = Parameters.model_validate(row.parameters)
     pixels = output_pixels(limits, parameters, asset.width, asset.height)
     key = asset_key(row.tenant_id, asset.digest)
-    porter.storage.put(Blob(key, content, asset.media_type))
+    blob = Blob(key, content, asset.media_type)
+    porter.storage.put(blob)
     with porter.sessions.begin() as session:
-        intake.add_assets(session, [asset])
+        if intake.add_assets(session, [asset]):
+            porter.storage.put(blob)
         moved = jobs.fetched(
             session,
             Held(row.id, row.attempt),
@@ -103,6 +106,8 @@ def _bring(porter: Porter, row: Row[Any]) -> Lane:
         )
         for job in moved:
             _pay(porter.settings, session, job)
+        if not moved and jobs.canceled(session, [row.id]):
+            forget_unneeded(session, porter.storage, row.tenant_id, [asset.digest])
     if events.written(session):
         porter.tickets.deliver()
     for let_in in budgets.let_in(session):

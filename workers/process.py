@@ -71,7 +71,7 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
         celery,
         fetch=partial(fetch, porter),
         deliver=partial(deliver, room),
-        sweep=partial(sweep, sessions, tickets, tickets.waiting),
+        sweep=partial(sweep, sessions, tickets, tickets.waiting, porter.storage),
     )
     with leases:
         try:

@@ -2,8 +2,10 @@
 
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from time import monotonic, perf_counter
+from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -14,6 +16,7 @@ from app.db.jobs import Success
 from app.db.ledger import Bill
 from app.domain.job import JobStatus
 from app.domain.terms import Review
+from app.erasing import forget_unneeded
 from app.errors import ImpastoError
 from workers.studio import Picture, Work, Workplace, changed
 
@@ -58,7 +61,7 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
     done = [(work, work.picture) for work in group if work.picture]
     broken = [(work, work.error) for work in group if work.error]
     with place.sessions.begin() as session:
-        intake.add_assets(session, [picture.asset for _, picture in done])
+        _keep(place, session, [picture for _, picture in done])
         successes = [_success(place, *pair) for pair in done]
         ended = jobs.succeed(session, successes, by=place.worker)
         measured = [_inference(place, *pair) for pair in done if pair[0].held.id in ended]
@@ -66,6 +69,7 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
         for work, _ in done:
             if work.also is not None and work.held.id in ended:
                 work.also(session)
+        _forget_late(place, session, [pair for pair in done if pair[0].held.id not in ended])
         failed = {work.held.id for work, error in broken if _break_off(place, session, work, error)}
     over = ended | failed
     for work, picture in done:
@@ -79,6 +83,32 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
     for lane in budgets.let_in(session):
         place.tickets.work(lane)
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
+
+
+def _keep(place: Workplace, session: Session, pictures: Sequence[Picture]) -> None:
+    """Write their assets; the bytes of those that had been erased are stored once more."""
+    if back := intake.add_assets(session, [picture.asset for picture in pictures]):
+        place.storage.put(*(one.blob for one in pictures if one.asset.digest in back))
+
+
+def _forget_late(place: Workplace, session: Session, late: Sequence[tuple[Work, Picture]]) -> None:
+    """
+    Pictures of jobs that were canceled meanwhile, maybe in order to be erased, go at once.
+
+    Those of jobs that somebody else holds stay: he may be about to bring the same ones.
+    """
+    if not late:
+        return
+    canceled = jobs.canceled(session, [work.held.id for work, _ in late])
+    digests: defaultdict[UUID, set[str]] = defaultdict(set)
+    for work, picture in late:
+        if work.held.id in canceled:
+            digests[work.row.tenant_id].add(picture.asset.digest)
+    for tenant_id, its in digests.items():
+        try:
+            forget_unneeded(session, place.storage, tenant_id, its)
+        except ImpastoError as error:  # the others of the group are worth more
+            log.warning("late pictures of canceled jobs stay in the store: %s", error)
 
 
 def _break_off(place: Workplace, session: Session, work: Work, error: ImpastoError) -> bool:

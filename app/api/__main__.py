@@ -13,14 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
-from app.api.deps import State
-from app.api.keyring import Keyring
+from app.api.deps import State, opened
 from app.api.main import Lifespan, create_app
-from app.bell import Listener
 from app.catalog import Catalog
 from app.db import open_database, rate_cards
 from app.errors import Misconfigured
 from app.queue import CeleryTickets, open_queue
+from app.quotas import Meter
 from app.settings import Settings, settings
 from app.storage import open_storage
 from app.submission import Desk
@@ -49,6 +48,7 @@ def open_desk(config: Settings) -> Desk:
         storage=open_storage(config.storage),
         tickets=CeleryTickets(open_queue(config)),
         stylizer=Catalog(config.catalog).stylizer(config.engine.stylizer).digest,
+        meter=Meter(config.broker_url.get_secret_value(), config.quotas),
     )
 
 
@@ -63,8 +63,8 @@ def production(desk: Desk) -> Lifespan:
         gc.collect()
         gc.freeze()
         gc.set_threshold(GARBAGE)
-        async with Listener(desk.settings.broker_url.get_secret_value()) as listener:
-            yield {"desk": desk, "listener": listener, "keyring": Keyring(desk.sessions)}
+        async with opened(desk, desk.settings.broker_url.get_secret_value()) as state:
+            yield state
 
     return lifespan
 

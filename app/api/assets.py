@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from app.api.deps import TheDesk, TheKeyring
+from app.api.deps import TheDesk, admit, takes
 from app.api.links import asset_url, check_asset_url
 from app.api.problems import documented
 from app.api.replies import not_modified, unchanged
@@ -17,12 +17,16 @@ from app.db import licences, reading, reviews
 from app.db.licences import WITHHELD
 from app.db.models import Asset, AssetKind
 from app.db.standings import Clearance
+from app.domain.scopes import Scope
 from app.domain.territories import Territory
 from app.errors import (
     AwaitingReview,
     BadRequest,
+    Erased,
+    InsufficientScope,
     NotFound,
     OutputRejected,
+    QuotaExceeded,
     RangeNotSatisfiable,
     StorageUnavailable,
     Unauthorized,
@@ -52,17 +56,20 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
         304: {"description": "You have it."},
         307: {"description": "Where the store, or the CDN before it, has the picture."},
         **documented(
-            *(BadRequest, Unauthorized, NotFound, AwaitingReview, OutputRejected),
-            *(RangeNotSatisfiable, StorageUnavailable),
+            *(BadRequest, Unauthorized, InsufficientScope, NotFound, Erased),
+            *(AwaitingReview, OutputRejected),
+            *(RangeNotSatisfiable, QuotaExceeded, StorageUnavailable),
         ),
         **documented(*WITHHELD),
     },
-    openapi_extra={"security": [{}, {"HTTPBearer": []}, {"APIKeyHeader": []}]},
+    openapi_extra={
+        "security": [{}, {"HTTPBearer": []}, {"APIKeyHeader": []}],
+        **takes(Scope.READ),
+    },
 )
 async def get_asset(
     request: Request,
     desk: TheDesk,
-    keyring: TheKeyring,
     sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")],
     owner: Annotated[UUID | None, Query(description="Part of a signed link.")] = None,
     expires: Annotated[int, Query(description="Part of a signed link.")] = 0,
@@ -77,12 +84,14 @@ async def get_asset(
     With a key, or as the signed link that a job's `output.url` is. It never changes.
 
     A picture whose style is suspended, withdrawn or no longer licensed is kept, not delivered.
+    Needs a key with the scope `read`, unless the link is signed.
     """
     if signature is not None and owner is not None:
         check_asset_url(desk.settings, owner, sha256, expires, signature)
         tenant_id, audience = owner, "public"
     else:
-        tenant_id, audience = await keyring.tenant(request.headers), "private"
+        caller = await admit(request, Scope.READ)
+        tenant_id, audience = caller.tenant_id, "private"
     places = _places(desk, request, territory)
     asset, cleared = await run_in_threadpool(_asset, desk, tenant_id, sha256, places)
     caching = _caching(desk, audience, asset, cleared)

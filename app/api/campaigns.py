@@ -14,6 +14,7 @@ from app.api.deps import (
     Cursor,
     IfNoneMatch,
     Limit,
+    Principal,
     TenantId,
     TheDesk,
 )
@@ -21,7 +22,7 @@ from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.replies import UNCACHED, not_modified, reply, unchanged
 from app.api.shown import campaign_shown, job_shown
-from app.db import campaigns, events, jobs, reading
+from app.db import audit, campaigns, events, jobs, reading
 from app.db.licences import UNLICENSED
 from app.db.models import Campaign
 from app.db.reading import Progress
@@ -146,13 +147,23 @@ def list_items(
     summary="Withdraw what is not finished of a campaign",
     responses=documented(NotFound, IllegalTransition),
 )
-def cancel_campaign(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Response:
+def cancel_campaign(
+    desk: TheDesk, tenant_id: TenantId, by: Principal, campaign_id: UUID
+) -> Response:
     """Finished pictures stay, and stay yours; those that await review still do."""
     with desk.sessions.begin() as session:
         campaigns.steer(session, campaign_id)
         campaigns.unfinished(session, tenant_id, campaign_id)
-        jobs.cancel_campaign(session, campaign_id)
+        withdrawn = jobs.cancel_campaign(session, campaign_id)
         campaigns.note_cancel(session, campaign_id)
+        audit.record(
+            session,
+            tenant_id,
+            by=by,
+            action="campaign.canceled",
+            target=f"campaign:{campaign_id}",
+            details={"jobs": withdrawn},
+        )
         told = events.written(session)
     if told:
         desk.tickets.deliver()

@@ -1,7 +1,8 @@
-"""What routes ask for: the desk, the caller's tenant, pages, and how long to wait."""
+"""What routes ask for: the desk, the caller, pages, and how long to wait."""
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Annotated, Any, NotRequired, TypedDict, cast
 from uuid import UUID
@@ -13,10 +14,12 @@ from pydantic_core import from_json
 from starlette.responses import Response
 
 from app.api.idempotency import HEADER, Once, once
-from app.api.keyring import Keyring, principal
+from app.api.keyring import Caller, Keyring
 from app.api.problems import documented
+from app.api.turnstile import Stamps, Turnstile
 from app.bell import Listener
-from app.errors import Unauthorized
+from app.domain.scopes import Scope, needed
+from app.errors import InsufficientScope, QuotaExceeded, Unauthorized
 from app.submission import Desk
 
 LONGEST_WAIT = 60.0  #: seconds that one request may wait for its job
@@ -28,10 +31,44 @@ class State(TypedDict):
     desk: Desk
     listener: Listener
     keyring: Keyring
+    turnstile: Turnstile | None  #: None where nothing is metered
     request_id: NotRequired[str]
-    tenant_id: NotRequired[UUID]
-    principal: NotRequired[str]
+    caller: NotRequired[Caller]
+    stamps: NotRequired[Stamps]  #: headers for whatever the answer is
     once: NotRequired[Once]
+
+
+@asynccontextmanager
+async def opened(desk: Desk, broker_url: str) -> AsyncIterator[State]:
+    """What every request gets, for as long as an event loop serves."""
+    keyring = Keyring(desk.sessions)
+    turnstile = Turnstile(desk.meter) if desk.meter else None
+    async with Listener(broker_url) as listener:
+        yield {"desk": desk, "listener": listener, "keyring": keyring, "turnstile": turnstile}
+    if turnstile:
+        await turnstile.close()
+    await keyring.close()
+
+
+async def admit(request: Request, scope: Scope) -> Caller:
+    """
+    Who is asking, if it may. Raises `Unauthorized`, `QuotaExceeded` and `InsufficientScope`.
+    """
+    state = _state(request)
+    desk, turnstile = state["desk"], state["turnstile"]
+    caller, news = await state["keyring"].caller(request.headers)
+    if desk.meter and news:
+        desk.meter.know(caller.tenant_id, caller.quotas)
+    if turnstile:
+        stamps = state["stamps"] = []
+        await turnstile.count(caller.tenant_id, stamps)
+    if scope not in caller.scopes:
+        raise InsufficientScope(
+            f"This needs a key with the scope {scope.value!r}; yours has "
+            f"{', '.join(sorted(caller.scopes)) or 'none'}.",
+            needed=scope.value,
+        )
+    return caller
 
 
 class KeyedRoute(APIRoute):
@@ -39,19 +76,36 @@ class KeyedRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
+        scope = self._scope()
 
         async def keyed(request: Request) -> Response:
-            state = _state(request)
-            state["tenant_id"] = await state["keyring"].tenant(request.headers)
-            state["principal"] = principal(request.headers)
+            caller = _state(request)["caller"] = await admit(request, scope)
             if "POST" in (self.methods or ()) and HEADER in request.headers:
-                return await once(request, state["tenant_id"], strict)
+                return await once(request, caller.tenant_id, strict)
             return await strict(request)
 
         async def strict(request: Request) -> Response:
             return await answer(_Strict(request.scope, request.receive))
 
         return keyed
+
+    def _scope(self) -> Scope:
+        """What its key must be allowed: by method and tags, unless the route `takes` another."""
+        said = self.openapi_extra or {}
+        if "x-scope" in said:
+            scope = Scope(said["x-scope"])
+        else:
+            scope = needed(min(self.methods or ["GET"]), map(str, self.tags))
+        sentence = f"Needs a key with the scope `{scope.value}`."
+        if sentence not in self.description:
+            self.description = f"{self.description}\n\n{sentence}".strip()
+        self.openapi_extra = {**said, "x-scope": scope.value}
+        return scope
+
+
+def takes(scope: Scope) -> dict[str, Any]:
+    """`openapi_extra=takes(Scope.ADMIN)`: another scope than method and tags would say."""
+    return {"x-scope": scope.value}
 
 
 class _Strict(Request):
@@ -72,20 +126,16 @@ def preferred_wait(prefer: str) -> float | None:
 # Getters are `async`: a plain `def` would cost each of them a trip through the thread pool.
 async def _desk(request: Request) -> Desk:
     state = _state(request)
-    whose = getattr(request.state, "principal", None)  # of keyed routes; links have none
-    return state["desk"] if whose is None else replace(state["desk"], principal=whose)
+    caller = getattr(request.state, "caller", None)  # of keyed routes; links have none
+    return state["desk"] if caller is None else replace(state["desk"], principal=caller.prefix)
 
 
 async def _listener(request: Request) -> Listener:
     return _state(request)["listener"]
 
 
-async def _keyring(request: Request) -> Keyring:
-    return _state(request)["keyring"]
-
-
 async def _tenant(request: Request) -> UUID:
-    return _state(request)["tenant_id"]
+    return _state(request)["caller"].tenant_id
 
 
 async def _once(request: Request) -> Once | None:
@@ -94,7 +144,7 @@ async def _once(request: Request) -> Once | None:
 
 async def _principal(request: Request) -> str:
     """Only after `KeyedRoute`: the key has been found good by then."""
-    return f"key:{_state(request)['principal']}"
+    return _state(request)["caller"].actor
 
 
 def _state(request: Request) -> State:
@@ -103,7 +153,6 @@ def _state(request: Request) -> State:
 
 TheDesk = Annotated[Desk, Depends(_desk)]
 TheListener = Annotated[Listener, Depends(_listener)]
-TheKeyring = Annotated[Keyring, Depends(_keyring)]
 TenantId = Annotated[UUID, Depends(_tenant)]
 TheOnce = Annotated[Once | None, Depends(_once)]
 Principal = Annotated[str, Depends(_principal)]  #: who acts: `key:` and the key's prefix
@@ -127,5 +176,5 @@ KEYED: dict[str, Any] = {
         Security(HTTPBearer(auto_error=False, description="An API key: `imp_...`.")),
         Security(APIKeyHeader(name="X-API-Key", auto_error=False)),
     ],
-    "responses": documented(Unauthorized),
+    "responses": documented(Unauthorized, InsufficientScope, QuotaExceeded),
 }

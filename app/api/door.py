@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from secrets import token_hex
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,7 +31,7 @@ class Door:
         scope["state"]["request_id"] = name.decode()
         limit = scope["state"]["desk"].settings.limits.body_bytes
         body = _Body(receive, limit, _promised(headers))
-        reply = _Reply(send, name, body)
+        reply = _Reply(send, name, body, scope["state"])
         try:
             body.check()
             await self._app(scope, body, reply)
@@ -90,12 +90,15 @@ class _Body:
 
 
 class _Reply:
-    """Puts the request's name on its answer, and ends connections whose body is abandoned."""
+    """
+    Puts the request's name and stamps on its answer; ends connections whose body is abandoned.
+    """
 
-    def __init__(self, send: Send, name: bytes, body: _Body) -> None:
+    def __init__(self, send: Send, name: bytes, body: _Body, state: Mapping[str, Any]) -> None:
         self._send = send
         self._name = name
         self._body = body
+        self._state = state
         self._lingers = False
         self.started = False
 
@@ -106,6 +109,7 @@ class _Reply:
                 *message["headers"],
                 (b"x-request-id", self._name),
                 (b"x-content-type-options", b"nosniff"),
+                *self._state.get("stamps", ()),
             ]
             if self._body.abandoned:
                 self._lingers = True

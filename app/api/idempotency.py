@@ -24,6 +24,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from app.api.problems import MEDIA_TYPE, documented
+from app.api.replies import Secret
 from app.db import idempotency
 from app.db.idempotency import Answer
 from app.domain.job import Lane
@@ -80,7 +81,8 @@ class Once:
         """Commit the work with the answer to it; then the tickets that it asked for."""
         headers = {k: v for k, v in response.headers.items() if k != "content-length"}
         with self._sessions.begin() as session:
-            answer = Answer(response.status_code, headers, bytes(response.body))
+            body = response.kept if isinstance(response, Secret) else bytes(response.body)
+            answer = Answer(response.status_code, headers, body)
             idempotency.keep(session, *self._named, answer)
         self._transaction.commit()
         self.over = True

@@ -1,18 +1,42 @@
 """Whose key this is, asked of the database once a second and not once a request."""
 
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import Row
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
-from app.db import Sessions, keys
+from app.db import Sessions, audit, keys
+from app.domain.scopes import Scope
 from app.errors import Unauthorized
+
+log = logging.getLogger(__name__)
 
 SECONDS: Final = 1.0  #: how long a revoked key may still open the door
 MOST: Final = 1_000  #: keys remembered at once
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who came in, and what it may do."""
+
+    tenant_id: UUID
+    prefix: str  #: of its key
+    scopes: frozenset[Scope]
+    quotas: Mapping[str, int]  #: where they are not everybody's
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names it."""
+        return audit.actor(self.prefix)
 
 
 class Keyring:
@@ -24,29 +48,46 @@ class Keyring:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._known: dict[bytes, tuple[UUID, float]] = {}
+        self._known: dict[bytes, tuple[Caller, float]] = {}
+        self._notes: set[asyncio.Task[None]] = set()
 
-    async def tenant(self, headers: Headers) -> UUID:
-        """Whose key the request carries. Raises `Unauthorized`."""
+    async def caller(self, headers: Headers) -> tuple[Caller, bool]:
+        """Who carries the key of a request, and whether that is news. Raises `Unauthorized`."""
         key = _key_in(headers)
         digest = sha256(key.encode()).digest()
-        tenant_id, until = self._known.get(digest, (None, 0.0))
-        if tenant_id is None or until < monotonic():
-            self._known.pop(digest, None)
-            tenant_id = await run_in_threadpool(self._ask, key)
-            if len(self._known) >= MOST:
-                self._known.clear()
-            self._known[digest] = tenant_id, monotonic() + SECONDS
-        return tenant_id
+        known = self._known.get(digest)
+        if known is not None and known[1] >= monotonic():
+            return known[0], False
+        self._known.pop(digest, None)
+        row = await run_in_threadpool(self._ask, key)
+        if row.idles:
+            self._note(row.id)
+        if len(self._known) >= MOST:
+            self._known.clear()
+        caller = Caller(row.tenant_id, row.prefix, frozenset(map(Scope, row.scopes)), row.quotas)
+        self._known[digest] = caller, monotonic() + SECONDS
+        return caller, True
 
-    def _ask(self, key: str) -> UUID:
+    async def close(self) -> None:
+        """Wait for what is being written down."""
+        await asyncio.gather(*self._notes)
+
+    def _ask(self, key: str) -> Row[Any]:
         with self._sessions() as session:
-            return keys.tenant_of(session, key)
+            return keys.opened(session, key)
 
+    def _note(self, key_id: UUID) -> None:
+        """Write down that a key is used, once a minute and beside the request."""
+        task = asyncio.create_task(run_in_threadpool(self._write, key_id))
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
 
-def principal(headers: Headers) -> str:
-    """By which characters a person knows the key of a request; say so of valid keys only."""
-    return _key_in(headers).removeprefix("imp_")[: keys.PREFIX]
+    def _write(self, key_id: UUID) -> None:
+        try:
+            with self._sessions.begin() as session:
+                keys.used(session, key_id)
+        except SQLAlchemyError as error:
+            log.warning("the use of a key was not written down: %s", error)
 
 
 def _key_in(headers: Headers) -> str:

@@ -18,18 +18,21 @@ from app.api import (
     costs,
     deliveries,
     endpoints,
+    erasures,
     estimates,
     governance,
     handover,
     health,
     idempotency,
     jobs,
+    keys,
     kinds,
     problems,
     provenance,
     reviews,
     streams,
     styles,
+    tenant,
     uploads,
     webhooks,
 )
@@ -84,7 +87,8 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         health,
     ):
         api.include_router(part.router)
-    api.include_router(uploads.signed)
+    for router in (keys.router, tenant.router, tenant.log, erasures.router, uploads.signed):
+        api.include_router(router)
     api.get("/", include_in_schema=False)(welcome)
     api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
     return api

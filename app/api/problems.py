@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app.errors import (
     BadRequest,
     ImpastoError,
+    InsufficientScope,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -68,7 +69,7 @@ def answer(error: ImpastoError, *, path: str, request_id: str) -> Response:
         log.error("request %s: %s", request_id, error, exc_info=error)
         error = ImpastoError()
     content = {
-        "type": f"/problems/{error.code}",
+        "type": error.registered or f"/problems/{error.code}",
         "title": error.title,
         "status": error.status,
         "detail": str(error),
@@ -81,10 +82,13 @@ def answer(error: ImpastoError, *, path: str, request_id: str) -> Response:
     headers = {}
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, InsufficientScope):
+        scope = error.extensions["needed"]
+        headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{scope}"'
     if isinstance(error, RangeNotSatisfiable):
         headers["Content-Range"] = f"bytes */{error.extensions['size']}"
     if error.retryable:
-        headers["Retry-After"] = str(RETRY_AFTER)
+        headers["Retry-After"] = str(error.extensions.get("retry_after", RETRY_AFTER))
     # ASCII, because a detail may quote what no encoding takes: half a surrogate pair.
     body = json.dumps(content, ensure_ascii=True).encode()
     return Response(body, error.status, headers, MEDIA_TYPE)
@@ -180,7 +184,7 @@ def _undescribed() -> dict[str, Any]:
 
 def _example(kind: type[ImpastoError]) -> dict[str, Any]:
     example = {
-        "type": f"/problems/{kind.code}",
+        "type": kind.registered or f"/problems/{kind.code}",
         "title": kind.title,
         "status": kind.status,
         "detail": kind.title,

@@ -15,6 +15,15 @@ def reply(
     return Response(content.model_dump_json(), status, headers, "application/json")
 
 
+class Secret(Response):
+    """JSON that nobody may keep, we included: what is given again has no secret in it."""
+
+    def __init__(self, content: BaseModel, status: int, *, without: str) -> None:
+        body = content.model_dump_json()
+        super().__init__(body, status, {"Cache-Control": "no-store"}, "application/json")
+        self.kept = content.model_copy(update={without: None}).model_dump_json().encode()
+
+
 def unchanged(if_none_match: str | None, etag: str) -> bool:
     """RFC 9110, 13.1.2: weak comparison against a list; what is not an ETag matches nothing."""
     tags = (tag.strip() for tag in (if_none_match or "").split(","))

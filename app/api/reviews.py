@@ -1,6 +1,6 @@
 """What waits for a reviewer: look at it, let it out or keep it in, alone or by the thousand."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Query, Request
@@ -8,24 +8,25 @@ from starlette.responses import RedirectResponse, Response
 
 from app.api import examples, jobs, schemas
 from app.api.assets import LOCKED, picture
-from app.api.deps import KEYED, Cursor, Limit, TenantId, TheDesk
+from app.api.deps import KEYED, Cursor, Limit, Principal, TenantId, TheDesk, takes
 from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.replies import reply
 from app.api.shown import review_shown
-from app.db import events, reading, reviews
+from app.db import audit, events, reading, reviews
 from app.db.licences import UNLICENSED
 from app.domain.requests import Word
 from app.domain.review import BulkVerdict, ReviewQuery, StyleName, Verdict
+from app.domain.scopes import Scope
 from app.errors import (
     BadRequest,
+    Erased,
     IllegalTransition,
     InvalidRequest,
     NotFound,
     StorageUnavailable,
 )
 from app.storage import asset_key
-from app.submission import Desk
 
 LOOK_SECONDS: Final = 300  #: how long the store's own address of an output opens
 
@@ -71,6 +72,7 @@ def list_reviews(
 def decide_all(
     desk: TheDesk,
     tenant_id: TenantId,
+    by: Principal,
     wanted: Annotated[BulkVerdict, Body(examples=[examples.BULK_VERDICT])],
 ) -> Response:
     """On all of them at once, or on none. With `dry_run` they are only counted."""
@@ -78,8 +80,9 @@ def decide_all(
         if wanted.dry_run:
             count = reviews.count(session, tenant_id, wanted.query)
         else:
-            by = _by(desk)
             count = reviews.decide_all(session, tenant_id, wanted.query, wanted, by=by)
+            facts = {"decision": wanted.decision.value, "jobs": count}
+            audit.record(session, tenant_id, by=by, action="jobs.reviewed", details=facts)
         told = events.written(session)
     if told:
         desk.tickets.deliver()
@@ -95,12 +98,18 @@ def decide_all(
 def decide(
     desk: TheDesk,
     tenant_id: TenantId,
+    by: Principal,
     job_id: UUID,
     wanted: Annotated[Verdict, Body(examples=[examples.VERDICT])],
 ) -> Response:
     """Once, and for good: a rejected output is kept, and delivered to nobody."""
     with desk.sessions.begin() as session:
-        reviews.decide(session, tenant_id, job_id, wanted, by=_by(desk))
+        reviews.decide(session, tenant_id, job_id, wanted, by=by)
+        about: dict[str, Any] = {
+            "target": f"job:{job_id}",
+            "details": {"decision": wanted.decision},
+        }
+        audit.record(session, tenant_id, by=by, action="job.reviewed", **about)
         told = events.written(session)
     if told:
         desk.tickets.deliver()
@@ -117,9 +126,9 @@ def decide(
             "content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")},
         },
         307: {"description": "Where the store has it, for five minutes."},
-        **documented(NotFound, StorageUnavailable),
+        **documented(NotFound, Erased, StorageUnavailable),
     },
-    openapi_extra={"x-scope": "review"},  # not for everybody who may look at jobs
+    openapi_extra=takes(Scope.REVIEW),  # not for everybody who may look at jobs
 )
 def get_output(desk: TheDesk, tenant_id: TenantId, job_id: UUID) -> Response:
     """Never from a cache before us, and of every job that has an output: reviewers look twice."""
@@ -131,8 +140,3 @@ def get_output(desk: TheDesk, tenant_id: TenantId, job_id: UUID) -> Response:
     if place is not None:
         return RedirectResponse(place, 307, headers)
     return picture(desk, asset, headers)
-
-
-def _by(desk: Desk) -> str:
-    """Who decides, as history names it."""
-    return f"key:{desk.principal}"

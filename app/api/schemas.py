@@ -247,6 +247,9 @@ class Job(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    erased_at: datetime | None = Field(
+        None, description="Its finished picture is gone, or with it all that was of yours."
+    )
     timings: dict[str, Any] | None = Field(description="Milliseconds per stage.")
     deadline_at: datetime | None = Field(description="What still waits then expires.")
     priority: int

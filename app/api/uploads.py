@@ -113,9 +113,11 @@ def _take(desk: Desk, upload_id: UUID, owner: UUID, digest: str, content: bytes)
     if asset.digest != digest:
         reason = {"pointer": "/sha256", "detail": f"the bytes sent have {asset.digest}"}
         raise InvalidRequest("These are not the bytes that were announced.", errors=[reason])
-    desk.storage.put(Blob(asset_key(owner, digest), content, asset.media_type))
+    blob = Blob(asset_key(owner, digest), content, asset.media_type)
+    desk.storage.put(blob)
     with desk.sessions.begin() as session:
-        intake.receive(session, upload_id, asset)
+        if intake.receive(session, upload_id, asset):
+            desk.storage.put(blob)
 
 
 def _place(desk: Desk, tenant_id: UUID, upload_id: UUID, wanted: UploadRequest) -> PresignedUpload:

@@ -7,15 +7,18 @@ from rich.console import Console
 from rich.markup import escape
 
 from app.cli import (
+    audit,
     campaigns,
     costs,
     demo,
+    erase,
     fleet,
     keys,
     licences,
     own_styles,
     review,
     styles,
+    tenants,
     verify,
     webhooks,
     work,
@@ -37,6 +40,9 @@ verify.add(cli)
 cli.add_typer(keys.commands, name="keys")
 cli.add_typer(campaigns.commands, name="campaigns")
 cli.add_typer(review.commands, name="review")
+cli.add_typer(tenants.commands, name="tenants")
+cli.add_typer(audit.commands, name="audit")
+cli.command()(erase.erase)
 own_styles.add(styles.commands)
 licences.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")

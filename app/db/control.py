@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.db import campaigns, jobs, ledger
@@ -14,8 +14,11 @@ from app.db.moves import move, settle_budget
 from app.domain.job import RETRYABLE, JobStatus, Lane
 from app.errors import IllegalTransition
 
-#: A picture that is here, or behind a URL. One that was refused at the door is neither.
-_can_run = or_(Job.content_digest.is_not(None), Job.source.startswith("http"))
+#: A picture that is here, or behind a URL. One refused at the door, or erased, is neither.
+_can_run = and_(
+    Job.erased_at.is_(None),
+    or_(Job.content_digest.is_not(None), Job.source.startswith("http")),
+)
 
 
 def pause(session: Session, tenant_id: UUID, campaign_id: UUID) -> None:
@@ -89,7 +92,9 @@ def retry_job(session: Session, tenant_id: UUID, job_id: UUID) -> Lane:
     if not moved:
         session.refresh(job)
         if job.status in RETRYABLE:
-            raise IllegalTransition("Its picture never arrived; hand it in as a new job.")
+            raise IllegalTransition(
+                "Its picture never arrived, or was erased; hand it in as a new job."
+            )
         raise IllegalTransition(f"Job {job_id} is {job.status}; what failed can be retried.")
     return Lane(moved[0].lane)
 

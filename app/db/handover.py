@@ -126,6 +126,7 @@ WITH done AS (
     JOIN assets AS content ON content.tenant_id = jobs.tenant_id AND content.digest = content_digest
     JOIN assets AS output ON output.tenant_id = jobs.tenant_id AND output.digest = output_digest
     WHERE campaign_id = :campaign_id AND jobs.status = 'succeeded'
+        AND content.erased_at IS NULL AND output.erased_at IS NULL
         AND CAST(content.width AS bigint) * content.height <= :pixels
         AND CAST(output.width AS bigint) * output.height <= :pixels
         AND coalesce({ENDS_AT_SQL} > now(), true)

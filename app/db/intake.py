@@ -108,18 +108,32 @@ def add_jobs(
 
 
 _ADD_ASSETS = text("""
-INSERT INTO assets (tenant_id, digest, kind, media_type, bytes, width, height)
-SELECT * FROM json_to_recordset(CAST(:assets AS json)) AS asset (
-    tenant_id uuid, digest text, kind text, media_type text, bytes bigint, width int, height int)
-ORDER BY tenant_id, digest
-ON CONFLICT DO NOTHING
+WITH asset AS (
+    SELECT * FROM json_to_recordset(CAST(:assets AS json)) AS asset (tenant_id uuid, digest text,
+        kind text, media_type text, bytes bigint, width int, height int)
+), new AS (
+    INSERT INTO assets (tenant_id, digest, kind, media_type, bytes, width, height)
+    SELECT * FROM asset ORDER BY tenant_id, digest
+    ON CONFLICT DO NOTHING
+)
+UPDATE assets SET erased_at = NULL, created_at = now(), kind = asset.kind FROM asset
+WHERE (assets.tenant_id, assets.digest) = (asset.tenant_id, asset.digest)
+    AND assets.erased_at IS NOT NULL
+RETURNING assets.digest
 """)
 
 
-def add_assets(session: Session, assets: Iterable[NewAsset]) -> None:
-    """Write assets that are new; in the order of their keys, so that two groups cannot deadlock."""
-    if rows := list(assets):
-        session.execute(_ADD_ASSETS, {"assets": to_json(rows).decode()})
+def add_assets(session: Session, assets: Iterable[NewAsset]) -> set[str]:
+    """
+    Write assets that are new; in the order of their keys, so that two groups cannot deadlock.
+
+    Answers with the digests of those that had been erased and are back: their bytes must be
+    stored again, for an erasure may have come between storing and this.
+    """
+    rows = list(assets)
+    if not rows:
+        return set()
+    return set(session.scalars(_ADD_ASSETS, {"assets": to_json(rows).decode()}))
 
 
 def uploads(session: Session, tenant_id: UUID, ids: Iterable[UUID]) -> Sequence[Row[Any]]:
@@ -149,11 +163,17 @@ def add_upload(
     return row.one()
 
 
-def receive(session: Session, upload_id: UUID, asset: NewAsset) -> None:
-    """The bytes of an upload arrived and were inspected. Raises `NotFound` once it expired."""
+def receive(session: Session, upload_id: UUID, asset: NewAsset) -> bool:
+    """
+    The bytes of an upload arrived and were inspected. Raises `NotFound` once it expired.
+
+    Answers as `add_assets` does: whether they must be stored again.
+    """
     values = {name: getattr(asset, name) for name in NewAsset.__slots__}
-    if not session.execute(_RECEIVE, {**values, "upload_id": upload_id}).rowcount:  # type: ignore[attr-defined]
+    row = session.execute(_RECEIVE, {**values, "upload_id": upload_id}).one_or_none()
+    if row is None:
         raise NotFound(f"There is no upload {upload_id}, or it has expired.")
+    return bool(row.again)
 
 
 def _array(ids: Iterable[UUID]) -> str:
@@ -166,6 +186,7 @@ _UPLOADS = (
 SELECT uploads.id, uploads.sha256, uploads.digest, assets.width, assets.height
 FROM uploads
 LEFT JOIN assets ON assets.tenant_id = uploads.tenant_id AND assets.digest = uploads.digest
+    AND assets.erased_at IS NULL
 WHERE uploads.tenant_id = :tenant_id AND uploads.id = ANY(CAST(:ids AS uuid[]))
     AND uploads.expires_at > now()
 """)
@@ -178,7 +199,8 @@ _MARK_ARRIVED = text("UPDATE uploads SET digest = sha256 WHERE id = ANY(CAST(:id
 _ADD_UPLOAD = text("""
 INSERT INTO uploads (id, tenant_id, sha256, media_type, digest, expires_at)
 VALUES (:id, :tenant_id, :sha256, :media_type,
-    (SELECT digest FROM assets WHERE tenant_id = :tenant_id AND digest = :sha256),
+    (SELECT digest FROM assets
+     WHERE tenant_id = :tenant_id AND digest = :sha256 AND erased_at IS NULL),
     now() + make_interval(secs => :seconds))
 RETURNING id, digest, expires_at
 """).bindparams(bindparam("id", type_=Uuid), bindparam("tenant_id", type_=Uuid))
@@ -188,6 +210,11 @@ WITH asset AS (
     INSERT INTO assets (tenant_id, digest, kind, media_type, bytes, width, height)
     VALUES (:tenant_id, :digest, :kind, :media_type, :bytes, :width, :height)
     ON CONFLICT DO NOTHING
+), again AS (
+    UPDATE assets SET erased_at = NULL, created_at = now(), kind = :kind
+    WHERE tenant_id = :tenant_id AND digest = :digest AND erased_at IS NOT NULL
+    RETURNING 1
 )
 UPDATE uploads SET digest = :digest WHERE id = :upload_id AND expires_at > now()
+RETURNING (SELECT count(*) FROM again) AS again
 """).bindparams(bindparam("upload_id", type_=Uuid), bindparam("tenant_id", type_=Uuid))

@@ -200,6 +200,12 @@ def cancel_campaign(session: Session, campaign_id: UUID) -> int:
     return len(move(session, JobStatus.CANCELED, Job.id.in_(its.with_for_update())))
 
 
+def canceled(session: Session, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these jobs that were withdrawn."""
+    its = (Job.id.in_(ids), Job.status == JobStatus.CANCELED)
+    return set(session.scalars(select(Job.id).where(*its)))
+
+
 def refuse(session: Session, ids: Sequence[UUID], *, code: str, detail: str) -> None:
     """Fail accepted jobs that cannot be done, before anybody claims them."""
     move(session, JobStatus.FAILED, Job.id.in_(ids), error_code=code, error_detail=detail[:2000])

@@ -22,7 +22,7 @@ from app.db.models import (
 )
 from app.db.standings import ENDS_AT
 from app.domain.job import JobStatus
-from app.errors import NotFound
+from app.errors import Erased, NotFound
 
 #: All that the answer about a job shows; the style's numbers stay where they are.
 _SHOWN: Any = (
@@ -37,6 +37,7 @@ _SHOWN: Any = (
         Asset.bytes,
         Asset.width,
         Asset.height,
+        Asset.erased_at,
         Inference.engine,
         Inference.device,
         Inference.batch_size,
@@ -181,10 +182,12 @@ def progress(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, Progr
 
 
 def asset(session: Session, tenant_id: UUID, digest: str) -> Asset:
-    """A stored picture of this tenant. Raises `NotFound`, also for another tenant's."""
+    """A stored picture of this tenant. Raises `NotFound`, also for another's, or `Erased`."""
     found = session.get(Asset, (tenant_id, digest))
     if found is None:
         raise NotFound(f"There is no asset {digest}.")
+    if found.erased_at is not None:
+        raise Erased()
     return found
 
 

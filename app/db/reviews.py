@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import jobs, licences
+from app.db import jobs, licences, reading
 from app.db.models import Asset, AssetKind, Job, StyleVersion
 from app.db.moves import move
 from app.domain.job import SHOWING, JobStatus
@@ -62,11 +62,11 @@ def wanted(
 
 
 def output(session: Session, tenant_id: UUID, job_id: UUID) -> Asset:
-    """A job's output, for whoever reviews it. Raises `NotFound`, also while there is none."""
+    """A job's output, for its reviewer. Raises `NotFound` while there is none, or `Erased`."""
     job = jobs.get(session, tenant_id, job_id)
     if job.output_digest is None or job.status not in SHOWING:
         raise NotFound(f"Job {job_id} is {job.status} and has no output.")
-    return session.get_one(Asset, (tenant_id, job.output_digest))
+    return reading.asset(session, tenant_id, job.output_digest)
 
 
 def check_deliverable(session: Session, asset: Asset) -> None:

@@ -1,10 +1,13 @@
 """How a style version goes on after it is learned: reviewed, offered, stopped, taken back."""
 
 from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.db import audit
 from app.db.models import StyleHistory, StyleVersion
 from app.db.styles import pin
 from app.domain.style import STYLE_MOVES, StyleMove, StyleStatus, plain
@@ -118,3 +121,21 @@ def _record(
         )
     )
     session.flush()
+    owner, _, name = pin(version).rpartition("/")
+    audit.record(
+        session,
+        UUID(owner) if owner else None,
+        by=by,
+        action=f"style.{_PAST[what]}",
+        target=f"style:{name}",
+    )
+
+
+_PAST: Final = {
+    StyleMove.SUBMIT: "submitted-for-review",
+    StyleMove.ACTIVATE: "activated",
+    StyleMove.SUSPEND: "suspended",
+    StyleMove.REINSTATE: "reinstated",
+    StyleMove.RETIRE: "retired",
+    StyleMove.WITHDRAW: "withdrawn",
+}

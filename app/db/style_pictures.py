@@ -46,8 +46,10 @@ def place(session: Session, version: StyleVersion) -> Place | None:
     if digest is None:
         return None
     owner = session.scalar(select(Style.tenant_id).where(Style.slug == version.slug))
-    there = session.get(Asset, (owner, digest)) if owner else session.get(StylePicture, digest)
-    return Place(owner, digest) if there else None
+    if owner is None:
+        return Place(None, digest) if session.get(StylePicture, digest) else None
+    asset = session.get(Asset, (owner, digest))
+    return Place(owner, digest) if asset and asset.erased_at is None else None
 
 
 def wanted(session: Session) -> dict[str, str]:

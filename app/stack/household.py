@@ -76,6 +76,10 @@ class Household:
             yield "IMPASTO_GOVERNANCE__FOUR_EYES", "false"  # a machine for one person
         if "development" not in given.marking.model_fields_set:
             yield "IMPASTO_MARKING__DEVELOPMENT", str(self.data / "marking")
+        yield from self._workshop(given)
+
+    def _workshop(self, given: Settings) -> Iterator[tuple[str, str]]:
+        """What the plan says of those that draw."""
         if self.plan.optimizer:
             yield "IMPASTO_OPTIMIZER__ENABLED", "true"
         if self.plan.null_engine:

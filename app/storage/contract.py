@@ -43,6 +43,10 @@ class Storage(Protocol):
         """The first `amount` bytes under `key`, and how many there are; raises `NotFound`."""
         ...
 
+    def delete(self, *keys: str) -> None:
+        """Take these away for good; what is not there is as good as deleted."""
+        ...
+
     def url(self, key: str, *, media_type: str, expires: int) -> str | None:
         """Where a client gets the bytes for `expires` seconds; None: from the API, by path."""
         ...

@@ -53,6 +53,17 @@ class LocalStorage:
         except OSError as error:
             raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
 
+    def delete(self, *keys: str) -> None:
+        if not keys:
+            return
+        try:
+            for key in keys:
+                with suppress(*_ABSENT):
+                    self._place(key).unlink()
+            _flush(self.root)
+        except OSError as error:
+            raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
+
     def path(self, key: str) -> Path:
         """The file under `key`, for the API to serve, ranges included; raises `NotFound`."""
         path = self._place(key)

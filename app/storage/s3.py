@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
 CONNECTIONS: Final = 16  #: requests in flight for one process
+DELETIONS: Final = 1_000  #: of one request; more is refused
 ATTEMPTS: Final = 3  #: of one request, the first included; after that the job waits its turn
 IMMUTABLE: Final = "public, max-age=31536000, immutable"  # a key names its content
 
@@ -72,6 +73,18 @@ class S3Storage:
                 raise
             # "bytes 0-99/1234"
             return answer["Body"].read(), int(answer["ContentRange"].rpartition("/")[2])
+
+    def delete(self, *keys: str) -> None:
+        """As many as one request takes at once; a bucket that keeps versions keeps these, too."""
+        for start in range(0, len(keys), DELETIONS):
+            objects = [{"Key": self._key(key)} for key in keys[start : start + DELETIONS]]
+            with self._errors():
+                answer = self._client.delete_objects(
+                    Bucket=self._bucket,
+                    Delete={"Objects": objects, "Quiet": True},  # type: ignore[typeddict-item]
+                )
+            for failed in answer.get("Errors", []):
+                raise self._meaning(failed.get("Code", "nothing"))
 
     def url(self, key: str, *, media_type: str, expires: int) -> str | None:
         place = {"Bucket": self._bucket, "Key": self._key(key), "ResponseContentType": media_type}
@@ -172,7 +185,7 @@ class S3Storage:
         return Misconfigured(
             f"Cannot use the bucket {self._bucket}: {reason}. Look at IMPASTO_STORAGE__BUCKET, "
             "__REGION and __ENDPOINT_URL, and at the AWS credentials of this process, which need "
-            "s3:GetObject, s3:PutObject and s3:ListBucket."
+            "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket."
         )
 
 

@@ -25,16 +25,9 @@ def upgrade() -> None:
         "inferences",
         "num_nulls(manifest_label, manifest_digest, certificate_digest) IN (0, 3)",
     )
-    op.create_index(
-        "ix_jobs_output",
-        "jobs",
-        ["tenant_id", "output_digest"],
-        postgresql_where=sa.text("output_digest IS NOT NULL"),
-    )
 
 
 def downgrade() -> None:
-    op.drop_index("ix_jobs_output", table_name="jobs")
     op.drop_constraint(op.f("ck_inferences_signed_or_not"), "inferences")
     for name in ("certificate_digest", "manifest_digest", "manifest_label", "software"):
         op.drop_column("inferences", name)

@@ -15,16 +15,17 @@ from fastapi import FastAPI
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
-from app.api.deps import State
-from app.api.keyring import Keyring
+from app.api.deps import State, opened
 from app.api.main import create_app
-from app.bell import Bell, Listener
+from app.bell import Bell
 from app.db import Sessions, costs, intake, jobs, keys, open_database
 from app.db.intake import NewAsset
 from app.db.models import AssetKind, Base
 from app.domain.job import Lane
+from app.domain.scopes import EVERYTHING
 from app.domain.terms import Review
 from app.errors import InvalidImage
+from app.quotas import Meter
 from app.settings import (
     GovernanceSettings,
     LimitSettings,
@@ -39,7 +40,10 @@ from tests.rows import Ground, new_ground
 from tests.tickets import ListTickets
 from tests.unit.pictures import png
 
-KEPT = ("tenants", "api_keys", "stylizers", "alembic_version")
+KEPT = (
+    *("tenants", "api_keys", "stylizers", "alembic_version"),
+    *("audit_log", "audit_heads"),  # making the keys is told there
+)
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,8 @@ class Api:
     def app(self) -> FastAPI:
         @asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-            async with Listener(self.redis_url) as listener:
-                keyring = Keyring(self.desk.sessions)
-                yield {"desk": self.desk, "listener": listener, "keyring": keyring}
+            async with opened(self.desk, self.redis_url) as state:
+                yield state
 
         return create_app(lifespan)
 
@@ -127,8 +130,8 @@ def new_api(sessions: Sessions, redis_url: str, directory: Path) -> Api:
     with sessions.begin() as session:
         ground = new_ground(session, "one")
         new_ground(session, "other")
-        key = keys.create(session, tenant="one", name="test")
-        stranger = keys.create(session, tenant="other", name="test")
+        key = keys.create(session, tenant="one", name="test", scopes=EVERYTHING)
+        stranger = keys.create(session, tenant="other", name="test", scopes=EVERYTHING)
     settings = Settings(
         _env_file=None,
         secret_key="a long random text",
@@ -141,7 +144,8 @@ def new_api(sessions: Sessions, redis_url: str, directory: Path) -> Api:
     storage = LocalStorage(directory)
     storage.check()
     tickets = ListTickets()
-    desk = Desk(settings, sessions, storage, tickets, stylizer="a" * 64)
+    meter = Meter(redis_url, settings.quotas)
+    desk = Desk(settings, sessions, storage, tickets, stylizer="a" * 64, meter=meter)
     return Api(desk, tickets, redis_url, ground, key, stranger)
 
 

@@ -10,10 +10,8 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.api.__main__ import open_desk
-from app.api.deps import State
-from app.api.keyring import Keyring
+from app.api.deps import State, opened
 from app.api.main import create_app
-from app.bell import Listener
 from app.catalog import Catalog, sync
 from app.db import keys
 from app.domain.job import Lane
@@ -92,8 +90,8 @@ def open_shop(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with Listener(redis_url) as listener:
-            yield {"desk": desk, "listener": listener, "keyring": Keyring(desk.sessions)}
+        async with opened(desk, redis_url) as state:
+            yield state
 
     with (
         open_studio(settings, tickets) as studio,

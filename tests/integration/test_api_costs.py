@@ -381,5 +381,5 @@ def test_the_dictionary_of_tags_is_typed(shop: Shop) -> None:
 def test_keys_with_awkward_characters_are_known_by_their_first_eight(api: Api) -> None:
     with api.desk.sessions.begin() as session:
         made = [keys.create(session, tenant="one", name=str(number)) for number in range(50)]
-        prefixes = {key.prefix for key, _ in keys.listing(session)}
+        prefixes = {row.ApiKey.prefix for row in keys.listing(session)}
     assert {key[4 : 4 + keys.PREFIX] for key in made} <= prefixes

@@ -17,9 +17,9 @@ from PIL import Image
 from sqlalchemy import func, select, text
 from standardwebhooks import Webhook
 
-from app.db import Sessions, intake, jobs, lost, replays
+from app.db import Sessions, erasures, intake, jobs, lost, replays
 from app.db.intake import NewJob
-from app.db.models import Delivery, DeliveryState, Job
+from app.db.models import Delivery, DeliveryState, ErasureKind, Job
 from app.domain.ids import new_id
 from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane
 from app.domain.parameters import Parameters, render_key
@@ -293,6 +293,35 @@ def test_a_url_without_a_picture_fails_its_job_with_a_code(
         assert fetch(porter) == {"broken": 1}
     job = find(sessions, job_id)
     assert (job.status, job.error_code) == (JobStatus.FAILED, code)
+
+
+def test_a_picture_whose_job_was_canceled_meanwhile_goes_at_once(
+    porter: Porter, sessions: Sessions, ground: Ground
+) -> None:
+    def canceling(_: Received) -> Iterable[bytes]:
+        with sessions.begin() as session:
+            jobs.cancel(session, ground.tenant_id, job_id)
+        yield reply(200, jpeg())
+
+    with serving(canceling) as server:
+        job_id = queue_url(sessions, ground, f"{server.url}/a.jpg")
+        fetch(porter)
+    with pytest.raises(NotFound):
+        porter.storage.get(asset_key(ground.tenant_id, sha256(jpeg()).hexdigest()))
+
+
+def test_a_sweep_erases_what_is_to_be(porter: Porter, sessions: Sessions, ground: Ground) -> None:
+    with serving(lambda _: [reply(200, jpeg())]) as server:
+        queue_url(sessions, ground, f"{server.url}/a.jpg")
+        fetch(porter)
+    tenant = str(ground.tenant_id)
+    with sessions.begin() as session:
+        erasures.request(session, ground.tenant_id, ErasureKind.ALL, tenant, by="operator")
+    tickets = ListTickets()
+    found = sweep(sessions, tickets, tickets.waiting, porter.storage)
+    assert (found["erased"], found["retained"]) == (3, 0)  # canceled, blanked, closed
+    with pytest.raises(NotFound):
+        porter.storage.get(asset_key(ground.tenant_id, sha256(jpeg()).hexdigest()))
 
 
 def die_fetching(sessions: Sessions, amount: int) -> None:

@@ -1,5 +1,7 @@
 """The schema goes up and down again, also with work in it."""
 
+from pathlib import Path
+
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
@@ -10,9 +12,11 @@ from app.db import (
     deadlines,
     deliveries,
     endpoints,
+    erasures,
     expiries,
     intake,
     jobs,
+    keys,
     open_database,
     reviews,
     style_moves,
@@ -20,12 +24,15 @@ from app.db import (
 )
 from app.db.jobs import Held, Success
 from app.db.migrations import downgrade, upgrade
-from app.db.models import Base
+from app.db.models import Base, ErasureKind
 from app.domain.events import EventType
 from app.domain.job import Lane
 from app.domain.review import Decision, Verdict
+from app.domain.scopes import Scope
 from app.domain.style import StyleMove
+from app.erasing import erase
 from app.errors import UnknownStyle
+from app.storage import LocalStorage
 from tests.licensed import in_days, new_style
 from tests.rows import Ground, new_asset, new_campaign, new_ground, new_jobs
 
@@ -40,7 +47,7 @@ def test_the_migrations_make_exactly_the_tables_we_declare(empty_database_url: s
     engine.dispose()
 
 
-def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> None:
+def test_a_filled_database_goes_down_and_up_again(empty_database_url: str, tmp_path: Path) -> None:
     upgrade(empty_database_url)
     sessions = open_database(empty_database_url)
     with sessions.begin() as session:
@@ -69,6 +76,11 @@ def test_a_filled_database_goes_down_and_up_again(empty_database_url: str) -> No
         expiries.announce(session)
         style_moves.move(session, "brand", 1, StyleMove.WITHDRAW, by="operator:ada", reason="over")
         session.execute(text("UPDATE jobs SET stage = 'draw' WHERE status = 'running'"))
+        keys.create(session, tenant="acme", name="narrow", scopes=[Scope.READ], days=1)
+        [other] = new_jobs(session, ground, 1)
+        meant = (ErasureKind.JOB, str(other))
+        erasures.request(session, ground.tenant_id, *meant, by="operator")
+    assert erase(sessions, LocalStorage(tmp_path)) > 1
     _steered(sessions, ground)
     sessions.kw["bind"].dispose()
     downgrade(empty_database_url, "base")

@@ -16,12 +16,12 @@ from sqlalchemy import select, text
 from app.credentials import State
 from app.db import Sessions, intake, jobs, lost
 from app.db.intake import NewAsset, NewJob
-from app.db.models import AssetKind, Inference, Job
+from app.db.models import Asset, AssetKind, Inference, Job
 from app.domain.ids import new_ids
 from app.domain.job import SUSPECTS, JobStatus, Lane
 from app.domain.parameters import Parameters
 from app.domain.terms import PLAIN, Terms
-from app.errors import StorageUnavailable
+from app.errors import NotFound, StorageUnavailable
 from app.settings import LimitSettings, RateCard, WorkerSettings
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
@@ -340,6 +340,33 @@ def test_a_canceled_job_is_not_written(studio: Studio, ground: Ground) -> None:
     canceling = replace(studio, encode=lambda *_: cancel_first(studio, ground, job_id))
     assert stylize(canceling, Lane.CAMPAIGN)["succeeded"] == 0
     assert find(studio, job_id).status is JobStatus.CANCELED
+
+
+def test_what_a_canceled_job_brings_late_goes_at_once(studio: Studio, ground: Ground) -> None:
+    (late,) = queue(studio, ground, [picture(3)])
+    canceling = replace(studio, encode=lambda *_: cancel_first(studio, ground, late))
+    stylize(canceling, Lane.CAMPAIGN)
+    gone = sha256(picture(1)).hexdigest()
+    with pytest.raises(NotFound):
+        studio.storage.get(asset_key(ground.tenant_id, gone))
+    with studio.sessions() as session:
+        assert session.get_one(Asset, (ground.tenant_id, gone)).erased_at is not None
+
+
+def test_what_a_canceled_job_brings_late_stays_where_another_made_the_same(
+    studio: Studio, ground: Ground
+) -> None:
+    late, other = queue(studio, ground, [picture(2), picture(3)])
+    waiting = [late]
+
+    def encode_the_same(*_: object) -> bytes:
+        return cancel_first(studio, ground, waiting.pop()) if waiting else picture(1)
+
+    stylize(replace(studio, encode=encode_the_same), Lane.CAMPAIGN)
+    assert find(studio, late).status is JobStatus.CANCELED
+    assert find(studio, other).output_digest == sha256(picture(1)).hexdigest()
+    made = asset_key(ground.tenant_id, sha256(picture(1)).hexdigest())
+    assert studio.storage.get(made) == picture(1)
 
 
 def cancel_first(studio: Studio, ground: Ground, job_id: UUID) -> bytes:

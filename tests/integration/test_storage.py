@@ -119,6 +119,31 @@ class TestContract:
             storage.put(Blob(key, PICTURE, "image/jpeg"))
         with pytest.raises(NotFound):
             storage.url(key, media_type="image/jpeg", expires=60)
+        with pytest.raises(NotFound):
+            storage.delete(key)
+
+    def test_what_is_deleted_is_gone_and_may_come_again(self, storage: Storage) -> None:
+        group = [blob(PICTURE + bytes([n])) for n in range(5)]
+        storage.put(*group)
+        storage.delete(*(each.key for each in group[:3]), blob(b"never there").key)
+        for each in group[:3]:
+            with pytest.raises(NotFound):
+                storage.get(each.key)
+        assert storage.get(group[3].key) == group[3].content
+        storage.delete(group[0].key)
+        storage.put(group[0])
+        assert storage.get(group[0].key) == group[0].content
+
+    def test_deleting_nothing_is_a_success(self, storage: Storage) -> None:
+        storage.delete()
+
+    def test_more_are_deleted_than_one_request_takes(self, storage: Storage) -> None:
+        last = blob(PICTURE)
+        storage.put(last)
+        names = (asset_key(TENANT, f"{number:064x}") for number in range(1_000))
+        storage.delete(*names, last.key)
+        with pytest.raises(NotFound):
+            storage.get(last.key)
 
     def test_a_store_that_is_there_checks_out(self, storage: Storage) -> None:
         storage.check()
@@ -387,6 +412,18 @@ class TestFaults:
 
         with serving(script) as store, pytest.raises(StorageUnavailable):
             bucket(store.url).put(*(blob(bytes([n])) for n in range(6)))
+
+    @pytest.mark.parametrize(
+        ("code", "error"),
+        [("AccessDenied", Misconfigured), ("InternalError", StorageUnavailable)],
+    )
+    def test_one_that_was_not_deleted_fails_the_deletion(
+        self, code: str, error: type[Exception]
+    ) -> None:
+        said = f"<DeleteResult><Error><Key>x</Key><Code>{code}</Code></Error></DeleteResult>"
+        answer = reply(200, said.encode(), Content_Type="application/xml")
+        with serving(always(answer)) as store, pytest.raises(error, match=code):
+            bucket(store.url).delete(blob(PICTURE).key)
 
     @pytest.mark.parametrize(
         ("status", "code"),

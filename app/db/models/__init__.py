@@ -1,6 +1,7 @@
 """Every table we own. What must never be false is a constraint here, not a hope elsewhere."""
 
 from app.db.models.assets import Asset, AssetKind, Upload
+from app.db.models.audit import AuditHead, AuditLine
 from app.db.models.base import Base
 from app.db.models.costs import (
     DeviceHour,
@@ -11,6 +12,7 @@ from app.db.models.costs import (
     LedgerEntry,
     TagRule,
 )
+from app.db.models.erasures import ErasedPicture, Erasure, ErasureKind
 from app.db.models.events import Delivery, DeliveryState, EventRow
 from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
@@ -29,6 +31,8 @@ __all__ = [
     "ApiKey",
     "Asset",
     "AssetKind",
+    "AuditHead",
+    "AuditLine",
     "Base",
     "Campaign",
     "Circuit",
@@ -39,6 +43,9 @@ __all__ = [
     "DisabledBecause",
     "Endpoint",
     "EntryKind",
+    "ErasedPicture",
+    "Erasure",
+    "ErasureKind",
     "EventRow",
     "Inference",
     "Job",

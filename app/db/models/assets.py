@@ -37,6 +37,7 @@ class Asset(Base):
     width: Mapped[int]
     height: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    erased_at: Mapped[datetime | None]  #: its bytes are gone; the same may come again
 
     __table_args__ = (
         CheckConstraint("length(digest) = 64", name="digest_sha256"),

@@ -127,6 +127,7 @@ class Job(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]  #: nothing of a caller's is left in it
 
     __table_args__ = (
         UniqueConstraint("campaign_id", "custom_id"),
@@ -214,13 +215,18 @@ class Job(Base):
         Index("ix_jobs_held", "lease_until", postgresql_where=text("status = 'running'")),
         Index("ix_jobs_campaign_id_id", "campaign_id", "id"),
         Index("ix_jobs_tenant_id_id", "tenant_id", "id"),
-        # Who made this picture: also what a deleted asset's foreign key asks.
+        # Who used a picture. Partial, so that a job costs it one entry in its life.
         Index(
-            "ix_jobs_output",
-            "tenant_id",
-            "output_digest",
-            postgresql_where=text("output_digest IS NOT NULL"),
+            "ix_jobs_content",
+            *("tenant_id", "content_digest"),
+            postgresql_where=text("finished_at IS NOT NULL"),
         ),
+        Index(
+            "ix_jobs_paused",
+            *("tenant_id", "id"),
+            postgresql_where=text("status = 'queued' AND paused"),
+        ),
+        Index("ix_jobs_masked", *("tenant_id", "id"), postgresql_where=text("parameters ? 'mask'")),
     )
 
 

@@ -1,0 +1,293 @@
+"""What is to be forgotten: the wishes, the jobs and pictures they mean, and the receipts."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, func, select, text, union_all, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.db import audit, campaigns
+from app.db.models import Asset, Campaign, ErasedPicture, Erasure, ErasureKind, Job
+from app.db.moves import move
+from app.db.uses import USED
+from app.domain.ids import new_id
+from app.domain.job import JobStatus
+from app.domain.review import Decision, Verdict
+from app.errors import NotFound
+
+BATCH: Final = 100  #: jobs, or pictures, of one transaction
+GONE: Final = "erased"  #: the name of an erased campaign
+
+_mask = Job.parameters["mask"]["digest"].astext
+
+
+def request(session: Session, tenant_id: UUID, kind: ErasureKind, target: str, *, by: str) -> UUID:
+    """Ask for something to be forgotten; asking again while it is being done is the same wish."""
+    wish = {"tenant_id": tenant_id, "kind": kind, "target": target}
+    new = insert(Erasure).values(id=new_id(), by=by, **wish).on_conflict_do_nothing()
+    made: UUID | None = session.scalar(new.returning(Erasure.id))
+    if made is None:
+        same = select(Erasure.id).filter_by(**wish).where(Erasure.finished_at.is_(None))
+        return session.scalars(same).one()
+    about = {"kind": kind.value}
+    _tell(session, made, tenant_id, by, "requested", about)
+    return made
+
+
+def get(session: Session, tenant_id: UUID, erasure_id: UUID) -> Erasure:
+    """One wish of this tenant. Raises `NotFound`, also for another tenant's."""
+    wish = session.get(Erasure, erasure_id)
+    if wish is None or wish.tenant_id != tenant_id:
+        raise NotFound(f"There is no erasure {erasure_id}.")
+    return wish
+
+
+def listing(session: Session, tenant_id: UUID, *, before: UUID | None, limit: int) -> Any:
+    """A tenant's wishes, newest first, as rows."""
+    wanted = [Erasure.tenant_id == tenant_id]
+    if before is not None:
+        wanted.append(Erasure.id < before)
+    statement = select(Erasure).where(*wanted).order_by(Erasure.id.desc()).limit(limit)
+    return session.execute(statement).all()
+
+
+def digests(session: Session, erasure_id: UUID) -> list[str]:
+    """What was erased, in order."""
+    its = select(ErasedPicture.digest).where(ErasedPicture.erasure_id == erasure_id)
+    return list(session.scalars(its.order_by(ErasedPicture.digest)))
+
+
+def take(session: Session) -> Erasure | None:
+    """The oldest wish that nobody is at, locked; None when there is none."""
+    waiting = select(Erasure).where(Erasure.finished_at.is_(None)).order_by(Erasure.id).limit(1)
+    return session.scalars(waiting.with_for_update(skip_locked=True)).first()
+
+
+def withdraw(session: Session, wish: Erasure) -> int:
+    """
+    End what has not ended of what is to be forgotten; nobody draws it any more then.
+
+    What awaits a reviewer is rejected: nobody will look at it.
+    """
+    if wish.kind is ErasureKind.CAMPAIGN:
+        campaigns.steer(session, UUID(wish.target))
+    # Locked in the order of their ids, as groups are when they end: nobody waits in a circle.
+    meant = select(Job.id).where(_meant(wish), Job.finished_at.is_(None))
+    ids = list(session.scalars(meant.order_by(Job.id).with_for_update()))
+    if not ids:
+        return 0
+    canceled = move(session, JobStatus.CANCELED, Job.id.in_(ids), note="erased")
+    waits = Job.status == JobStatus.IN_REVIEW
+    no = Verdict(decision=Decision.REJECT, reason_code="erased").kept(wish.by)
+    rejected = move(session, JobStatus.REJECTED, Job.id.in_(ids), waits, note="erased", verdict=no)
+    return len(canceled) + len(rejected)
+
+
+def ended(session: Session, wish: Erasure) -> Sequence[Row[Any]]:
+    """Some of its jobs that have ended and still tell something, locked."""
+    columns = (Job.id, Job.content_digest, Job.output_digest, _mask.label("mask"))
+    its = (_meant(wish), Job.finished_at.is_not(None), Job.erased_at.is_(None))
+    statement = select(*columns).where(*its).order_by(Job.id).limit(BATCH)
+    return session.execute(statement.with_for_update()).all()
+
+
+def pictures_of(wish: Erasure, rows: Sequence[Row[Any]]) -> set[str]:
+    """
+    What goes with these jobs: all their pictures; if one picture was meant, what came of it.
+
+    The content of whoever made that picture stays: it was not asked for.
+    """
+    made = {row.output_digest for row in rows}
+    if wish.kind is not ErasureKind.ASSET:
+        made |= {digest for row in rows for digest in (row.content_digest, row.mask)}
+    return made - {None}
+
+
+def blank(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> None:
+    """Take out of ended jobs, and of what was told of them, all that a caller put in."""
+    session.execute(_BLANK_JOBS, {"ids": list(ids)})
+    session.execute(_BLANK_EVENTS, {"ids": list(ids)})
+    session.execute(_BLANK_HISTORY, {"ids": list(ids)})
+    _blank_answers(session, tenant_id, "jobs", ids)
+
+
+def _blank_answers(session: Session, tenant_id: UUID, what: str, ids: Sequence[UUID]) -> None:
+    """What would be given again to who repeats the request tells nothing any more."""
+    places = [f"/v1/{what}/{one}" for one in ids]
+    session.execute(_BLANK_ANSWERS, {"tenant_id": str(tenant_id), "places": places})
+
+
+def unneeded(
+    session: Session, tenant_id: UUID, digests: Iterable[str], **since: datetime | str
+) -> list[Row[Any]]:
+    """
+    Those of these pictures that no job and no style of the tenant needs, locked.
+
+    `contents` and `outputs`: what was used in jobs that ended before is not needed for that.
+    """
+    locked: dict[str, Any] = {"tenant_id": str(tenant_id), "digests": sorted(digests)}
+    session.execute(_LOCK, locked)  # then look: who inserts a use now waits for us
+    return list(session.execute(_UNNEEDED, _ALWAYS | locked | since))
+
+
+def remaining(session: Session, wish: Erasure) -> list[Row[Any]]:
+    """What goes whoever needs it, a batch, locked: the picture that was meant, or all."""
+    its = [Asset.tenant_id == wish.tenant_id, Asset.erased_at.is_(None)]
+    if wish.kind is ErasureKind.ASSET:
+        its.append(Asset.digest == wish.target)
+    elif wish.kind is not ErasureKind.ALL:
+        return []
+    statement = select(Asset.digest, Asset.bytes).where(*its).order_by(Asset.digest).limit(BATCH)
+    return list(session.execute(statement.with_for_update()))
+
+
+def gone(session: Session, tenant_id: UUID, digests: Iterable[str]) -> None:
+    """Their bytes are deleted: their links die, and no upload leads to them any more."""
+    session.execute(_GONE, {"tenant_id": str(tenant_id), "digests": sorted(digests)})
+
+
+def note(session: Session, wish: Erasure, pictures: Sequence[Row[Any]], jobs: int) -> None:
+    """A batch more on the receipt."""
+    for row in pictures:
+        line = {"erasure_id": wish.id, "digest": row.digest, "bytes": row.bytes}
+        session.execute(insert(ErasedPicture).values(line).on_conflict_do_nothing())
+    wish.jobs += jobs
+    wish.pictures += len(pictures)
+    wish.bytes += sum(row.bytes for row in pictures)
+
+
+def finish(session: Session, wish: Erasure) -> None:
+    """Nothing is left to forget: campaigns lose their names, the receipt is closed."""
+    _blank_campaigns(session, wish)
+    wish.kept = _kept(session, wish)
+    wish.finished_at = session.scalar(select(func.now()))
+    session.flush()
+    counts = {name: getattr(wish, name) for name in ("canceled", "jobs", "pictures", "kept")}
+    _tell(session, wish.id, wish.tenant_id, audit.SYSTEM, "finished", counts)
+
+
+def _blank_campaigns(session: Session, wish: Erasure) -> None:
+    if wish.kind is ErasureKind.CAMPAIGN:
+        blanked(session, wish.tenant_id, Campaign.id == UUID(wish.target))
+    elif wish.kind is ErasureKind.ALL:
+        blanked(session, wish.tenant_id)
+
+
+def blanked(session: Session, tenant_id: UUID, *its: ColumnElement[bool]) -> None:
+    """Take out of campaigns that have ended all that a caller put in."""
+    mine = Campaign.tenant_id == tenant_id
+    ended = (mine, Campaign.finished_at.is_not(None), Campaign.name != GONE)
+    nothing: dict[str, Any] = {
+        "name": GONE,
+        "metadata_": {},
+        "webhook": None,
+        "version": Campaign.version + 1,
+    }
+    these = update(Campaign).where(*its, *ended).values(nothing).returning(Campaign.id)
+    ids = list(session.scalars(these))
+    session.execute(_BLANK_COMPLETED, {"ids": ids})
+    _blank_answers(session, tenant_id, "campaigns", ids)
+
+
+def _kept(session: Session, wish: Erasure) -> int:
+    """How many pictures of its jobs are still there; of one picture's, its own was meant alone."""
+    if wish.kind is ErasureKind.ASSET:
+        return 0
+    digests = union_all(
+        *(select(digest).where(_meant(wish)) for digest in (Job.content_digest, _mask)),
+        select(Job.output_digest).where(_meant(wish)),
+    )
+    its = (Asset.tenant_id == wish.tenant_id, Asset.erased_at.is_(None))
+    count = select(func.count()).select_from(Asset).where(*its, Asset.digest.in_(digests))
+    return session.scalars(count).one()
+
+
+def _meant(wish: Erasure) -> ColumnElement[bool]:
+    """The jobs that a wish means."""
+    mine = Job.tenant_id == wish.tenant_id
+    match wish.kind:
+        case ErasureKind.JOB:
+            return and_(mine, Job.id == UUID(wish.target))
+        case ErasureKind.CAMPAIGN:
+            return and_(mine, Job.campaign_id == UUID(wish.target))
+        case ErasureKind.ASSET:
+            return _with(mine, wish.target)
+    return mine
+
+
+def _with(mine: ColumnElement[bool], digest: str) -> ColumnElement[bool]:
+    """Jobs that used or made a picture; one probe of an index for each way."""
+    content = Job.content_digest == digest
+    ways = (
+        and_(content, Job.finished_at.is_not(None)),
+        *(and_(content, Job.status == status) for status in JobStatus if not status.final),
+        and_(Job.output_digest == digest),
+        and_(Job.parameters.has_key("mask"), _mask == digest),
+    )
+    return Job.id.in_(union_all(*(select(Job.id).where(mine, way) for way in ways)))
+
+
+def _tell(
+    session: Session, wish: UUID, tenant_id: UUID, by: str, deed: str, about: dict[str, Any]
+) -> None:
+    action, target = f"erasure.{deed}", f"erasure:{wish}"
+    audit.record(session, tenant_id, by=by, action=action, target=target, details=about)
+
+
+_BLANK_JOBS = text("""
+UPDATE jobs SET source = '', metadata = '{}', custom_id = NULL, webhook = NULL,
+    error_detail = NULL, verdict = verdict - 'note', erased_at = now(), version = version + 1
+WHERE id = ANY(CAST(:ids AS uuid[]))
+""")
+
+_BLANK_EVENTS = text("""
+WITH told AS (
+    UPDATE events SET data = data - '{custom_id,metadata,error_detail,review}'::text[]
+    WHERE job_id = ANY(CAST(:ids AS uuid[])) RETURNING id
+)
+UPDATE delivery_attempts SET response_excerpt = NULL FROM told
+JOIN deliveries ON event_id = told.id WHERE delivery_id = deliveries.id
+""")
+
+#: What a reviewer said stands behind the decision.
+_BLANK_HISTORY = text("""
+UPDATE job_history SET note = split_part(note, ':', 1)
+WHERE job_id = ANY(CAST(:ids AS uuid[])) AND note ~ '^(approved|rejected):'
+""")
+
+_BLANK_ANSWERS = text("""
+UPDATE kept_answers SET body = '{"erased": true}'
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND headers ->> 'location' = ANY(:places)
+""")
+
+_BLANK_COMPLETED = text("""
+UPDATE events SET data = data || '{"name": "erased"}'
+WHERE campaign_id = ANY(CAST(:ids AS uuid[])) AND job_id IS NULL
+""")
+
+_LOCK = text("""
+SELECT 1 FROM assets
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests)
+ORDER BY digest FOR UPDATE
+""")
+
+_UNNEEDED = text(f"""
+SELECT asset.digest, asset.bytes FROM assets AS asset
+WHERE asset.tenant_id = CAST(:tenant_id AS uuid) AND asset.digest = ANY(:digests)
+    AND asset.erased_at IS NULL AND NOT ({USED})
+""")  # noqa: S608 - a constant of ours
+
+_ALWAYS: Final[dict[str, Any]] = {"contents": "-infinity", "outputs": "-infinity"}
+
+_GONE = text("""
+WITH expired AS (
+    UPDATE uploads SET expires_at = now()
+    WHERE tenant_id = CAST(:tenant_id AS uuid) AND expires_at > now()
+        AND (digest = ANY(:digests) OR sha256 = ANY(:digests))
+)
+UPDATE assets SET erased_at = now()
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests)
+""")
