@@ -339,7 +339,7 @@ DELIVERY_LOG: Final[dict[str, Any]] = {
             "error_code": "invalid-image",
             "error_detail": "The picture is truncated.",
             "metadata": {"page": 12},
-            "sequence": 3,
+            "sequence": 7,
         },
     },
     "log": [
