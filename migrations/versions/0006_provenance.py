@@ -1,14 +1,14 @@
 """What outputs were signed with, and by what: provenance that nothing else tells.
 
 Revision ID: 0006
-Revises: 0010
+Revises: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
