@@ -116,6 +116,10 @@ ORIGIN: Final[dict[str, Any]] = {
                     "style": "great-wave@3",
                     "share": 1.0,
                     "title": "The Great Wave off Kanagawa",
+                    "status": "active",
+                    "valid_until": None,
+                    "suspended_at": None,
+                    "withdrawn_at": None,
                     "card": {
                         "licence": {
                             "spdx": "CC0-1.0",

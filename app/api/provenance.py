@@ -17,10 +17,10 @@ from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
 from app.api.replies import UNCACHED, reply
 from app.api.schemas import Cost, Provenance
-from app.api.shown import cost_shown, provenance_shown
+from app.api.shown import card_shown, cost_shown, provenance_shown
 from app.db import models, reading
 from app.db.models import AssetKind
-from app.domain.style import plain
+from app.domain.style import StyleStatus, plain
 from app.errors import NotFound
 from app.settings import Settings
 
@@ -30,16 +30,20 @@ MEASURED: Final = ("baselines", "quality", "learned")  #: of a card; pages of nu
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"], **KEYED)
 
 
-#: By stylizer and pin: title and card.
-Cards: TypeAlias = dict[tuple[str, str], tuple[str, dict[str, Any]]]
+#: By stylizer and pin: rows of `reading.styles_used`.
+Styles: TypeAlias = dict[tuple[str, str], Row[Any]]
 
 
 class StyleUsed(BaseModel):
-    """One style that took part, with its card as it is today."""
+    """One style that took part, and how its licence is today."""
 
     style: str = Field(examples=["great-wave@3"])
     share: float = Field(description="1 for a style alone.")
     title: str
+    status: StyleStatus
+    valid_until: datetime | None = Field(description="When its licence ends.")
+    suspended_at: datetime | None = Field(description="While set, nothing of it is delivered.")
+    withdrawn_at: datetime | None = Field(description="By its licensor, for good.")
     card: dict[str, Any] = Field(description="Where it comes from, and under which licence.")
 
 
@@ -89,7 +93,7 @@ def get_origin(
     with desk.sessions() as session:
         asset = reading.asset(session, tenant_id, sha256)
         rows = reading.made(session, tenant_id, sha256, LIMIT)
-        cards = _cards(session, rows)
+        its = _styles(session, rows)
     origin = Origin(
         sha256=asset.digest,
         kind=asset.kind,
@@ -98,12 +102,12 @@ def get_origin(
         width=asset.width,
         height=asset.height,
         created_at=asset.created_at,
-        made_by=[_making(desk.settings, row, cards) for row in rows],
+        made_by=[_making(desk.settings, row, its) for row in rows],
     )
     return reply(origin, 200, UNCACHED)
 
 
-def _making(settings: Settings, row: Row[Any], cards: Cards) -> Making:
+def _making(settings: Settings, row: Row[Any], its: Styles) -> Making:
     job: models.Job = row.Job
     return Making(
         job_id=job.id,
@@ -117,28 +121,36 @@ def _making(settings: Settings, row: Row[Any], cards: Cards) -> Making:
         timings=job.timings,
         cost=cost_shown(settings, row),
         styles=[
-            StyleUsed(style=plain(pin), share=share, title=title, card=_told(card))
-            for pin, share in _shares(row).items()
-            for title, card in [cards[row.stylizer_digest, pin]]
+            _used(pin, share, its[row.stylizer_digest, pin]) for pin, share in _shares(row).items()
         ],
         provenance=provenance_shown(row),
     )
 
 
-def _cards(session: Session, rows: Sequence[Row[Any]]) -> Cards:
+def _styles(session: Session, rows: Sequence[Row[Any]]) -> Styles:
     """All that took part in any of these jobs; mostly they are all the same."""
     pins: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         pins[row.stylizer_digest] |= _shares(row).keys()
     return {
         (stylizer, pin): found
-        for stylizer, its in pins.items()
-        for pin, found in reading.cards(session, stylizer, sorted(its)).items()
+        for stylizer, named in pins.items()
+        for pin, found in reading.styles_used(session, stylizer, sorted(named)).items()
     }
 
 
-def _told(card: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in card.items() if name not in MEASURED}
+def _used(pin: str, share: float, row: Row[Any]) -> StyleUsed:
+    card = card_shown(row.card)
+    return StyleUsed(
+        style=plain(pin),
+        share=share,
+        title=row.title,
+        status=row.status,
+        valid_until=row.valid_until,
+        suspended_at=row.suspended_at,
+        withdrawn_at=row.withdrawn_at,
+        card={name: value for name, value in card.items() if name not in MEASURED},
+    )
 
 
 def _shares(row: Row[Any]) -> dict[str, float]:

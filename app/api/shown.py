@@ -90,7 +90,7 @@ def style_shown(settings: Settings, tenant_id: UUID, row: Row[Any]) -> schemas.S
         status=row.job_status.value if ended_badly else row.status.value,
         own=row.tenant_id is not None,
         stylizer=f"{row.stylizer_name}-{row.stylizer_version}",
-        card=_card(row.card),
+        card=card_shown(row.card),
         valid_until=row.valid_until,
         expires_in_days=_days_left(row),
         warnings=_warnings(row),
@@ -100,7 +100,7 @@ def style_shown(settings: Settings, tenant_id: UUID, row: Row[Any]) -> schemas.S
     )
 
 
-def _card(card: dict[str, Any]) -> dict[str, Any]:
+def card_shown(card: dict[str, Any]) -> dict[str, Any]:
     """Who else has a licence is not the caller's to know."""
     if "tenants" not in card.get("licence", {}):
         return card

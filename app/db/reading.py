@@ -197,20 +197,27 @@ def made(session: Session, tenant_id: UUID, digest: str, limit: int) -> Sequence
     return _rows(session, _SHOWN.where(*its).order_by(Job.id), limit)
 
 
-def cards(
-    session: Session, stylizer_digest: str, pins: Sequence[str]
-) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Title and card, as they are now, of pinned styles for that stylizer."""
+def styles_used(session: Session, stylizer_digest: str, pins: Sequence[str]) -> dict[str, Row[Any]]:
+    """Pinned styles for that stylizer, as they are now: title, card, and how their licence is."""
     named = [(slug, int(number)) for slug, _, number in (pin.rpartition("@") for pin in pins)]
     rows = session.execute(
-        select(StyleVersion.slug, StyleVersion.version, Style.title, StyleVersion.card)
+        select(
+            StyleVersion.slug,
+            StyleVersion.version,
+            Style.title,
+            StyleVersion.card,
+            StyleVersion.status,
+            StyleVersion.valid_until,
+            StyleVersion.suspended_at,
+            StyleVersion.withdrawn_at,
+        )
         .join(Style, Style.slug == StyleVersion.slug)
         .where(
             StyleVersion.stylizer_digest == stylizer_digest,
             tuple_(StyleVersion.slug, StyleVersion.version).in_(named),
         )
     )
-    return {f"{row.slug}@{row.version}": (row.title, row.card) for row in rows}
+    return {f"{row.slug}@{row.version}": row for row in rows}
 
 
 def _wanted(whose: ColumnElement[bool], status: JobStatus | None) -> list[ColumnElement[bool]]:

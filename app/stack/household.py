@@ -69,13 +69,9 @@ class Household:
             yield "IMPASTO_PUBLIC_URL", self.plan.url
         if not given.secret_key.get_secret_value():
             yield "IMPASTO_SECRET_KEY", kept.secret(self.data / "secret-key")
-        if "storage" not in given.model_fields_set:
-            yield "IMPASTO_STORAGE__KIND", "local"
-            yield "IMPASTO_STORAGE__ROOT", str(self.data / "assets")
+        yield from self._places(given)
         if "governance" not in given.model_fields_set:
             yield "IMPASTO_GOVERNANCE__FOUR_EYES", "false"  # a machine for one person
-        if "development" not in given.marking.model_fields_set:
-            yield "IMPASTO_MARKING__DEVELOPMENT", str(self.data / "marking")
         yield from self._workshop(given)
 
     def _workshop(self, given: Settings) -> Iterator[tuple[str, str]]:
@@ -87,6 +83,14 @@ class Household:
         if self.plan.workers > 1 and given.engine.provider == "cpu" and not given.engine.threads:
             threads = max(1, (os.cpu_count() or 1) // self.plan.workers)
             yield "IMPASTO_ENGINE__THREADS", str(threads)
+
+    def _places(self, given: Settings) -> Iterator[tuple[str, str]]:
+        """What is kept in our directory, where nobody named another."""
+        if "storage" not in given.model_fields_set:
+            yield "IMPASTO_STORAGE__KIND", "local"
+            yield "IMPASTO_STORAGE__ROOT", str(self.data / "assets")
+        if "development" not in given.marking.model_fields_set:
+            yield "IMPASTO_MARKING__DEVELOPMENT", str(self.data / "marking")
 
     def _api(self) -> Child:
         return Child(

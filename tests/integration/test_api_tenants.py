@@ -383,7 +383,12 @@ LISTED = {"/v1/costs": "?group_by=job", "/v1/reviews": "?"}
 PLAIN = {
     *("territory", "limit", "status", "format", "version", "group_by", "since", "until", "warning"),
     *("campaign_id", "custom_id_prefix", "style"),  # test_a_review_finds_nothing_of_another_...
-    *("state", "event", "job_id", "dry_run"),  # test_deliveries_of_another_tenants_work_are_not_found
+    *(
+        "state",
+        "event",
+        "job_id",
+        "dry_run",
+    ),  # test_deliveries_of_another_tenants_work_are_not_found
     *("owner", "expires", "signature", "sha256"),  # parts of a link, under its signature
 }
 
