@@ -72,6 +72,8 @@ def plan(
             parameters=parameters,
         )
         facts = {"content_digest": asset.digest, "render_key": key}
+        if cacheable(settings, parameters):
+            facts["cache_key"] = key
     return NewJob(
         lane=Lane.FETCH if asset is None else its_lane,
         source=source.name,
@@ -82,6 +84,11 @@ def plan(
         **facts,
         **about,
     )
+
+
+def cacheable(settings: Settings, parameters: Parameters) -> bool:
+    """Whether equal keys mean equal pictures: a print's does not say which judge painted it."""
+    return settings.cache and parameters.quality is not Quality.PRINT
 
 
 def lane_of(lane: Lane, parameters: Parameters) -> Lane:

@@ -263,6 +263,7 @@ class Settings(BaseSettings):
     governance: GovernanceSettings = GovernanceSettings()
     commit: str = Field("", description="Of the source that runs here; told with every output.")
     allow_private_sources: bool = False
+    cache: bool = True  #: draw equal pictures of a tenant once
 
     @property
     def links_secret(self) -> str:

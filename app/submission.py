@@ -10,7 +10,19 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import Lookup, check_url, lookup
-from app.db import Sessions, audit, budgets, intake, jobs, licences, style_pictures, styles, tags
+from app.db import (
+    Sessions,
+    audit,
+    budgets,
+    cache,
+    events,
+    intake,
+    jobs,
+    licences,
+    style_pictures,
+    styles,
+    tags,
+)
 from app.db.intake import NewJob
 from app.db.models import Campaign
 from app.db.moves import settle_budget
@@ -132,7 +144,7 @@ def accept_picture(
         if intake.add_assets(session, [one.asset for one in brought]):
             desk.storage.put(*(one.blob for one in brought))
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
-    desk.tickets.work(job.lane)
+    _wake(desk, session, [job])
     return job.id
 
 
@@ -148,7 +160,7 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
         mask = sources.mask(options.mask)
         job = _interactive(desk, session, tenant_id, options, sources.find(given), mask)
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
-    desk.tickets.work(job.lane)
+    _wake(desk, session, [job])
     return job.id
 
 
@@ -195,9 +207,16 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
             jobs.refuse(session, ids, code=code, detail=detail)
         settle_budget(session, campaign)
         _tell(desk, session, campaign)
+    _wake(desk, session, planned)
+    return campaign.id
+
+
+def _wake(desk: Desk, session: Session, planned: Sequence[NewJob]) -> None:
+    """After the COMMIT: workers for what waits, and senders for what has ended already."""
     for lane in {job.lane for job in planned if not job.unfunded}:
         desk.tickets.work(lane, tickets=min(MAX_TICKETS, ceil(len(planned) / 16)))
-    return campaign.id
+    if events.written(session):
+        desk.tickets.deliver()
 
 
 def check_budget(budget: int | None) -> None:
@@ -282,7 +301,11 @@ def queue(
     tags: Mapping[str, str] | None = None,
     terms: Terms = PLAIN,
 ) -> None:
-    """Write the jobs. Raises `QuotaExceeded`, when the tenant has had its day's pictures."""
+    """
+    Write the jobs; those whose picture was drawn before have ended when this returns.
+
+    Raises `QuotaExceeded`, when the tenant has had its day's pictures.
+    """
     if desk.meter:
         desk.meter.take(tenant_id, len(planned))
     intake.add_jobs(
@@ -296,6 +319,8 @@ def queue(
         principal=desk.principal,
         terms=terms,
     )
+    if ids := [job.id for job in planned if job.cache_key is not None]:
+        cache.settle(session, ids)
 
 
 def kept_hook(

@@ -18,7 +18,7 @@ from app.domain.parameters import Parameters, render_key
 from app.domain.prices import rounded
 from app.erasing import forget_unneeded
 from app.errors import ImpastoError
-from app.planning import lane_of, output_pixels
+from app.planning import cacheable, lane_of, output_pixels
 from app.queue import Tickets
 from app.settings import Settings
 from app.sources import look_at
@@ -103,6 +103,7 @@ def _bring(porter: Porter, row: Row[Any]) -> Lane:
             content_digest=asset.digest,
             pixels=pixels,
             key=_render_key(session, row, asset.digest, parameters),
+            shared=cacheable(porter.settings, parameters),
         )
         for job in moved:
             _pay(porter.settings, session, job)

@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.db import budgets, costs, events, intake, jobs
+from app.db import budgets, costs, events, intake, jobs, queue
+from app.db.cache import Known
 from app.db.costs import NewInference
 from app.db.jobs import Success
 from app.db.ledger import Bill
-from app.domain.job import JobStatus
+from app.domain.job import JobStatus, Lane
 from app.domain.terms import Review
 from app.erasing import forget_unneeded
 from app.errors import ImpastoError
@@ -23,9 +24,12 @@ from workers.studio import Picture, Work, Workplace, changed
 log = logging.getLogger(__name__)
 
 
-def settle(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
+def settle(place: Workplace, group: Sequence[Work], *, look: bool = False) -> dict[str, int]:
     """
     Store the pictures, then write what became of the group: no row before its bytes.
+
+    `look`: wake somebody if jobs may have waited for one of these pictures; without it, somebody
+    has been woken already.
 
     Written again if the database was away for a moment.
 
@@ -36,7 +40,7 @@ def settle(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
     deadline = monotonic() + 2 * place.worker_settings.lease_seconds
     while True:
         try:
-            return _write(place, group)
+            return _write(place, group, look)
         except OperationalError as error:
             if monotonic() > deadline:
                 raise
@@ -57,12 +61,14 @@ def _store(place: Workplace, group: Sequence[Work]) -> None:
         work.timings["store"] = (perf_counter() - start) / len(pictures)
 
 
-def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
+def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int]:
     done = [(work, work.picture) for work in group if work.picture]
+    hits = [(work, work.known) for work in group if work.known]
     broken = [(work, work.error) for work in group if work.error]
     with place.sessions.begin() as session:
         _keep(place, session, [picture for _, picture in done])
         successes = [_success(place, *pair) for pair in done]
+        successes += [_hit(work, known) for work, known in hits]
         ended = jobs.succeed(session, successes, by=place.worker)
         measured = [_inference(place, *pair) for pair in done if pair[0].held.id in ended]
         costs.add(session, measured)
@@ -71,6 +77,7 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
                 work.also(session)
         _forget_late(place, session, [pair for pair in done if pair[0].held.id not in ended])
         failed = {work.held.id for work, error in broken if _break_off(place, session, work, error)}
+        lanes = _waiting(session, done) if look else set()
     over = ended | failed
     for work, picture in done:
         if work.held.id in ended:
@@ -80,7 +87,7 @@ def _write(place: Workplace, group: Sequence[Work]) -> dict[str, int]:
     place.announce(changed([work.row for work in group if work.held.id in over]))
     if events.written(session):
         place.tickets.deliver()
-    for lane in budgets.let_in(session):
+    for lane in lanes | set(budgets.let_in(session)):
         place.tickets.work(lane)
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
 
@@ -119,7 +126,6 @@ def _break_off(place: Workplace, session: Session, work: Work, error: ImpastoErr
 
 
 def _success(place: Workplace, work: Work, picture: Picture) -> Success:
-    rule = work.row.review
     timings = {stage: round(1000 * seconds, 3) for stage, seconds in work.timings.items()}
     return Success(
         held=work.held,
@@ -128,8 +134,32 @@ def _success(place: Workplace, work: Work, picture: Picture) -> Success:
         timings=json.dumps(timings),
         bill=Bill(work.usage, place.rate_card.name),
         warnings=work.warnings,
-        review=rule is not None and Review.parse(rule).wants(work.held.id, work.warnings),
+        review=_to_be_seen(work, work.warnings),
     )
+
+
+def _hit(work: Work, known: Known) -> Success:
+    """What was drawn before costs nothing; who must see it is asked all the same."""
+    return Success(
+        held=work.held,
+        output_digest=known.output_digest,
+        cost_micros=0,
+        timings="{}",
+        warnings=known.warnings,
+        review=_to_be_seen(work, known.warnings),
+        rendered_by=known.job_id,
+    )
+
+
+def _to_be_seen(work: Work, warnings: Sequence[str]) -> bool:
+    rule = work.row.review
+    return rule is not None and Review.parse(rule).wants(work.held.id, warnings)
+
+
+def _waiting(session: Session, done: Sequence[tuple[Work, Picture]]) -> set[Lane]:
+    """Lanes in which somebody may have waited for one of these pictures."""
+    lanes = {work.row.lane for work, _ in done if work.row.cache_key is not None}
+    return {lane for lane in lanes if queue.waits(session, lane)}
 
 
 def _inference(place: Workplace, work: Work, picture: Picture) -> NewInference:

@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.db import Sessions
+from app.db.cache import Known
 from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.domain.parameters import Output, Parameters
@@ -110,6 +111,7 @@ class Work:
     drawing: "Future[Stylized] | None" = None
     commission: tuple[Sheet, Brush] | None = None  #: instead of a drawing, for a large picture
     picture: Picture | None = None
+    known: Known | None = None  #: its picture, where it was drawn before
     error: ImpastoError | None = None
     also: Callable[[Session], None] | None = None  #: written in the transaction of its success
 

@@ -54,6 +54,7 @@ JOB: Final[dict[str, Any]] = {
         "width": 512,
         "height": 384,
     },
+    "rendered_by": None,
     "cost": {
         "micros": 281,
         "currency": "USD",
@@ -149,6 +150,7 @@ CAMPAIGN: Final[dict[str, Any]] = {
         "running": 64,
         "in_review": 0,
         "succeeded": 534,
+        "cached": 12,
         "failed": 2,
         "canceled": 0,
         "rejected": 0,

@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 import app
 from app.api import (
     assets,
+    cache,
     campaigns,
     control,
     costs,
@@ -74,6 +75,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         streams,
         estimates,
         costs,
+        cache,
         control,
         reviews,
         styles,

@@ -259,6 +259,9 @@ class Job(BaseModel):
     review: Reviewed | None
     error: JobError | None
     output: OutputAsset | None = Field(description="Once it may be delivered.")
+    rendered_by: UUID | None = Field(
+        description="The job that drew this picture before: it was there, and cost nothing."
+    )
     cost: Cost | None
     provenance: Provenance | None
     urls: JobUrls
@@ -272,6 +275,7 @@ class Counts(BaseModel):
     running: int
     in_review: int
     succeeded: int
+    cached: int = Field(description="Of those: had been drawn before, and cost nothing.")
     failed: int
     canceled: int
     rejected: int
@@ -373,6 +377,15 @@ class Page(BaseModel, Generic[Item]):
     data: list[Item]
     has_more: bool
     next_cursor: str | None
+
+
+class Cache(BaseModel):
+    """How much of your finished work had been drawn before."""
+
+    days: int
+    succeeded: int
+    cached: int = Field(description="Of those; they cost nothing.")
+    ratio: float | None = Field(description="`cached` of `succeeded`; null without any.")
 
 
 class WebhookSecret(BaseModel):

@@ -41,6 +41,7 @@ class Share:
     cost: int = 0
     reviewed: int = 0  #: had been counted as in review, with their cost
     freed: int = 0  #: of the budget, set aside for them until now
+    cached: int = 0  #: drawn before
     unfunded: int = 0  #: ended without the budget ever having had room for them
 
     def add(self, row: Row[Any]) -> None:
@@ -49,6 +50,7 @@ class Share:
             self.reviewed += 1
             return
         self.cost += row.cost_micros or 0
+        self.cached += row.rendered_by is not None
         self.unfunded += row.unfunded
         self.freed += 0 if row.unfunded else row.reserved_micros
 
@@ -147,6 +149,7 @@ def _adding(to: JobStatus) -> ReturningUpdate[Any]:
             (Campaign.budget_micros.is_not(None), Campaign.allotted_micros - more("freed")), else_=0
         ),
         "unfunded": Campaign.unfunded - more("unfunded"),
+        "cached": Campaign.cached + more("cached"),
         "version": Campaign.version + 1,
     }
     values[to.value] = values.get(to.value, getattr(Campaign, to.value)) + more("jobs")

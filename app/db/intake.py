@@ -30,6 +30,7 @@ class NewJob:
     content_digest: str | None = None
     pixels: int = 0
     render_key: str | None = None
+    cache_key: str | None = None
     metadata: dict[str, Any] | None = None
     reserve_micros: int = 0
     tags: dict[str, str] | None = None  #: None: those that all jobs of the call have
@@ -55,14 +56,14 @@ _ADD_JOBS = text("""
 WITH item AS (
     SELECT * FROM json_to_recordset(CAST(:items AS json)) AS item (
         id uuid, lane text, source text, style_version_id uuid, parameters jsonb,
-        custom_id text, content_digest text, pixels int, render_key text, metadata jsonb,
-        reserve_micros bigint, unfunded boolean, tags jsonb, usage jsonb)
+        custom_id text, content_digest text, pixels int, render_key text, cache_key text,
+        metadata jsonb, reserve_micros bigint, unfunded boolean, tags jsonb, usage jsonb)
 ), job AS (
     INSERT INTO jobs (id, tenant_id, campaign_id, custom_id, lane, source, content_digest,
-        pixels, style_version_id, parameters, render_key, metadata, reserved_micros, unfunded,
-        deadline_at, priority, review, webhook, tags, principal, usage)
+        pixels, style_version_id, parameters, render_key, cache_key, metadata, reserved_micros,
+        unfunded, deadline_at, priority, review, webhook, tags, principal, usage)
     SELECT id, :tenant_id, :campaign_id, custom_id, lane, source, content_digest,
-        pixels, style_version_id, parameters, render_key, coalesce(metadata, '{}'),
+        pixels, style_version_id, parameters, render_key, cache_key, coalesce(metadata, '{}'),
         reserve_micros, coalesce(unfunded, false),
         now() + make_interval(secs => :cancel_after), :priority, :review, CAST(:webhook AS jsonb),
         coalesce(tags, CAST(:tags AS jsonb)), :principal, usage

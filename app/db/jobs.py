@@ -56,6 +56,7 @@ class Success:
     bill: Bill | None = None  #: None: nothing was measured, as of what was drawn before
     warnings: Sequence[str] = ()  #: what is odd about the output
     review: bool = False  #: a person must approve it first
+    rendered_by: UUID | None = None  #: the job that drew it before
 
 
 def claim(
@@ -122,6 +123,7 @@ def _bring(session: Session, to: JobStatus, successes: Sequence[Success], by: st
         "new_output": [success.output_digest for success in successes],
         "new_cost": [success.cost_micros for success in successes],
         "new_timings": [success.timings for success in successes],
+        "new_origin": [success.rendered_by for success in successes],
         "new_warnings": [json.dumps(list(success.warnings)) for success in successes],
     }
     held = _new(success.held for success in successes)
@@ -165,8 +167,13 @@ def fetched(
     content_digest: str,
     pixels: int,
     key: str,
+    shared: bool = False,
 ) -> Sequence[Row[Any]]:
-    """The picture behind a URL is stored: the job now waits for a stylizing worker."""
+    """
+    The picture behind a URL is stored: the job now waits for a stylizing worker.
+
+    `shared`: its picture may be another job's.
+    """
     mine = and_(Job.id == held.id, Job.attempt == held.attempt, Job.status == JobStatus.RUNNING)
     prints = Job.parameters["quality"].astext == Quality.PRINT
     lane = case(
@@ -178,6 +185,7 @@ def fetched(
         "content_digest": content_digest,
         "pixels": pixels,
         "render_key": key,
+        "cache_key": key if shared else None,
         "crashes": 0,  # its server and its header are behind it
     }
     return move(session, JobStatus.QUEUED, mine, note="fetched", lane=lane, **changes)
@@ -257,7 +265,13 @@ _RENEW = (
 )
 
 _done = as_table(
-    id=Uuid, attempt=Integer, output=String, cost=BigInteger, timings=String, warnings=String
+    id=Uuid,
+    attempt=Integer,
+    output=String,
+    cost=BigInteger,
+    timings=String,
+    warnings=String,
+    origin=Uuid,
 )
 _BRING = {
     to: moving(
@@ -267,6 +281,7 @@ _BRING = {
         cost_micros=_done.c.cost,
         timings=cast(_done.c.timings, JSONB),
         warnings=cast(_done.c.warnings, JSONB),
+        rendered_by=_done.c.origin,
     )
     for to in (JobStatus.SUCCEEDED, JobStatus.IN_REVIEW)
 }

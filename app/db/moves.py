@@ -59,6 +59,8 @@ MOVED = (
     Job.review,
     Job.warnings,
     Job.verdict,
+    Job.cache_key,
+    Job.rendered_by,
 )
 #: What only those who listen are told: read where somebody does.
 TOLD: Final = (Job.metadata_.label("metadata"), Job.error_detail.label("error_detail"))

@@ -8,7 +8,7 @@ from app.domain.job import Lane
 
 #: Each tenant's most urgent and oldest first, one of each tenant in turn. The recursion hops from
 #: tenant to tenant along the partial index, so that a tenant with 50,000 waiting jobs costs one
-#: hop, and one with 50,000 paused jobs none.
+#: hop, and one with 50,000 paused jobs none. Of equal pictures one is drawn, the others wait.
 _CLAIMABLE = """
 WITH RECURSIVE waiting_tenant AS (
     (SELECT tenant_id FROM jobs
@@ -21,19 +21,26 @@ WITH RECURSIVE waiting_tenant AS (
             ORDER BY jobs.tenant_id LIMIT 1)
     FROM waiting_tenant AS last WHERE last.tenant_id IS NOT NULL
 ), candidate AS (
-    SELECT first.id, first.pixels, first.tenant_id, first.priority
+    SELECT first.id, first.pixels, first.tenant_id, first.priority, first.cache_key
     FROM waiting_tenant CROSS JOIN LATERAL (
-        SELECT id, pixels, jobs.tenant_id, priority FROM jobs
+        SELECT id, pixels, jobs.tenant_id, priority, cache_key FROM jobs
         WHERE status = 'queued' AND NOT paused AND NOT unfunded AND lane = :its_lane
           AND jobs.tenant_id = waiting_tenant.tenant_id
           AND available_at <= now() AND crashes <= :most_crashes AND pixels <= :most_each
           AND (deadline_at IS NULL OR deadline_at > now())
+          AND NOT EXISTS (
+            SELECT FROM jobs AS drawing WHERE drawing.status = 'running'
+              AND drawing.tenant_id = jobs.tenant_id AND drawing.cache_key = jobs.cache_key)
         ORDER BY priority DESC, id LIMIT :most_jobs FOR UPDATE SKIP LOCKED
     ) AS first
 ), turn AS (
     SELECT id, pixels,
         row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, id) AS turn
-    FROM candidate
+    FROM (
+        SELECT *, row_number() OVER (
+            PARTITION BY tenant_id, cache_key ORDER BY priority DESC, id) AS copy
+        FROM candidate
+    ) AS single WHERE copy = 1 OR cache_key IS NULL
 ), place AS (
     SELECT id, pixels, row_number() OVER w AS place, sum(pixels) OVER w - pixels AS before
     FROM turn WINDOW w AS (ORDER BY turn, id)
@@ -58,7 +65,12 @@ def claimable() -> Select[tuple[object]]:
 
 def waiting_lanes(session: Session) -> list[Lane]:
     """The lanes in which a job could be claimed now; one index probe each."""
-    return [lane for lane in Lane if session.scalar(select(_waits(lane)))]
+    return [lane for lane in Lane if waits(session, lane)]
+
+
+def waits(session: Session, lane: Lane) -> bool:
+    """Whether a job of that lane could be claimed now; one index probe."""
+    return bool(session.scalar(select(_waits(lane))))
 
 
 def _waits(lane: Lane) -> ScalarSelect[bool]:

@@ -139,7 +139,8 @@ def one_committed_attempt(evidence: Evidence, session: Session) -> Iterator[Find
         )
     measured = """
         SELECT jobs.id, jobs.attempt, count(inferences) AS times, max(inferences.attempt) AS other
-        FROM jobs LEFT JOIN inferences ON job_id = id WHERE output_digest IS NOT NULL
+        FROM jobs LEFT JOIN inferences ON job_id = id
+        WHERE output_digest IS NOT NULL AND rendered_by IS NULL
         GROUP BY jobs.id HAVING count(inferences) <> 1 OR max(inferences.attempt) <> jobs.attempt"""
     for row in _rows(session, measured):
         yield Finding(

@@ -169,6 +169,7 @@ class Rig:
             "BROKER_URL": _through(self.redis.url, self.link(name, "redis")),
             "IMPASTO_SECRET_KEY": SECRET_KEY,
             "IMPASTO_ENGINE__KIND": "null",
+            "IMPASTO_CACHE": "false",  # equal pictures are to be drawn here, each by itself
             "IMPASTO_ENGINE__STYLIZER": catalog.STYLIZER,
             "IMPASTO_CATALOG": str(self.directory / "catalog"),
             "IMPASTO_STORAGE__KIND": "local",

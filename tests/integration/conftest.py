@@ -140,6 +140,7 @@ def new_api(sessions: Sessions, redis_url: str, directory: Path) -> Api:
         limits=LimitSettings(body_bytes=2**20),
         optimizer=OptimizerSettings(enabled=True),
         governance=GovernanceSettings(four_eyes=False),
+        cache=False,  # most tests hand in the same picture over and over
     )
     storage = LocalStorage(directory)
     storage.check()

@@ -63,6 +63,7 @@ class Campaign(Base):
     cancel_requested_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     finished_at: Mapped[datetime | None]
+    cached: Mapped[int] = mapped_column(server_default="0")  #: of those that succeeded
     version: Mapped[int] = mapped_column(server_default="1")
 
     __table_args__ = (
@@ -111,6 +112,9 @@ class Job(Base):
     parameters: Mapped[dict[str, Any]]
     usage: Mapped[dict[str, Any] | None]  #: where the picture will be shown, as far as said
     render_key: Mapped[str | None] = mapped_column(DIGEST)
+    #: The render key, where its picture may be another job's or become it.
+    cache_key: Mapped[str | None] = mapped_column(DIGEST)
+    rendered_by: Mapped[UUID | None]  #: the job whose picture it got; none for what was drawn
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     tags: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))  #: never change
     principal: Mapped[str | None] = mapped_column(String(16))  #: prefix of the key it came with
@@ -190,6 +194,24 @@ class Job(Base):
             "tenant_id",
             "output_digest",
             postgresql_where=text("output_digest IS NOT NULL"),
+        ),
+        CheckConstraint(
+            "rendered_by IS NULL OR status IN ('in_review', 'succeeded', 'rejected')",
+            name="hit_iff_made",
+        ),
+        # Two equal pictures are not drawn at the same time, whoever claims them.
+        Index(
+            "uq_jobs_drawing",
+            "tenant_id",
+            "cache_key",
+            unique=True,
+            postgresql_where=text("status = 'running'"),
+        ),
+        Index(
+            "ix_jobs_drawn",
+            "tenant_id",
+            "cache_key",
+            postgresql_where=text("status = 'succeeded' AND rendered_by IS NULL"),
         ),
         # The job that a version is learned by; none is learned twice.
         Index(
