@@ -22,6 +22,8 @@ from app.domain.licence import Usage
 from app.domain.pace import CostModel
 from app.domain.parameters import Mask, Quality
 from app.domain.requests import (
+    CampaignItem,
+    CampaignOptions,
     CampaignRequest,
     Input,
     JobOptions,
@@ -69,6 +71,7 @@ class Desk:
             tenant_id=tenant_id,
             limits=self.settings.limits,
             allow_private=self.settings.allow_private_sources,
+            buckets=self.settings.buckets,
             masks=masks,
         )
 
@@ -155,44 +158,92 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     A picture that cannot be used becomes a failed job and the others go on; what concerns them
     all (an unknown style, the common mask, an address we do not deliver to) refuses the whole.
     """
-    check_budget(request.budget_micros)
-    hook = kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
-    wishes = {request.style, *(item.style for item in request.items if item.style)}
-    inputs = [item.input for item in request.items]
-    masks = [request.mask, *(item.mask for item in request.items)]
+    outputs = request.all_outputs
+    wishes = {request.style, *(item.style for item in outputs if item.style)}
+    inputs = [item.input for item in outputs]
+    masks = [request.mask, *(item.mask for item in outputs)]
     with desk.sessions.begin() as session:
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         sources = desk.sources(session, tenant_id, inputs, masks)
         look, mask = looks[request.style], sources.mask(request.mask)
-        rules = tags.rules(session, tenant_id)
-        rules.check(request.tags)
-        model = desk.outlook.model(session, desk.settings)
-        campaign = Campaign(
-            tenant_id=tenant_id,
-            name=request.name,
-            style_version_id=look.version.id,
-            parameters=pinned(request.parameters, look, mask).model_dump(mode="json"),
-            metadata_=request.metadata,
-            tags=request.tags,
-            principal=desk.principal,
-            webhook=hook,
-            total=len(request.items),
-            budget_micros=request.budget_micros,
-            priority=request.priority,
-        )
-        session.add(campaign)
-        session.flush()
-        planned, refused = _plan_items(desk, request, looks, sources, mask, rules, model)
-        planned = budgets.share_out(campaign, planned)
-        session.flush()
-        about: dict[str, Any] = {"campaign_id": campaign.id, "terms": request.terms}
-        queue(desk, session, tenant_id, planned, hook, tags=request.tags, **about)
+        opened = open_campaign(desk, session, tenant_id, request, look, mask, len(outputs))
+        planned, refused = plan_items(desk, request, outputs, looks, sources, opened)
+        planned = queue_items(desk, session, request, opened, planned)
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
-        settle_budget(session, campaign)
-    for lane in {job.lane for job in planned if not job.unfunded}:
-        desk.tickets.work(lane, tickets=min(MAX_TICKETS, ceil(len(planned) / 16)))
-    return campaign.id
+        settle_budget(session, opened.campaign)
+    wake(desk, {job.lane for job in planned if not job.unfunded}, len(planned))
+    return opened.campaign.id
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A campaign that has its row, and what is the same for all of its items."""
+
+    campaign: Campaign
+    mask: Mask | None
+    rules: TagRules
+    model: CostModel
+
+
+def open_campaign(
+    desk: Desk,
+    session: Session,
+    tenant_id: UUID,
+    request: CampaignOptions,
+    look: Look,
+    mask: Mask | None,
+    total: int,
+) -> Opened:
+    """
+    The row of a campaign, of which the rows of its jobs will be.
+
+    Raises `BudgetExceeded` for a budget of nothing, `InvalidTags`, and `InvalidRequest` for a
+    webhook that leads where we do not deliver.
+    """
+    check_budget(request.budget_micros)
+    rules = tags.rules(session, tenant_id)
+    rules.check(request.tags)
+    model = desk.outlook.model(session, desk.settings)
+    campaign = Campaign(
+        tenant_id=tenant_id,
+        name=request.name,
+        style_version_id=look.version.id,
+        parameters=pinned(request.parameters, look, mask).model_dump(mode="json"),
+        metadata_=request.metadata,
+        tags=request.tags,
+        principal=desk.principal,
+        webhook=kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT),
+        total=total,
+        budget_micros=request.budget_micros,
+        priority=request.priority,
+    )
+    session.add(campaign)
+    session.flush()
+    return Opened(campaign, mask, rules, model)
+
+
+def queue_items(
+    desk: Desk,
+    session: Session,
+    request: CampaignOptions,
+    opened: Opened,
+    planned: Sequence[NewJob],
+) -> list[NewJob]:
+    """Queue some of a campaign's jobs, as far as its budget pays for them."""
+    campaign = opened.campaign
+    planned = budgets.share_out(campaign, planned)
+    session.flush()
+    about: dict[str, Any] = {"campaign_id": campaign.id, "tags": campaign.tags}
+    about["terms"] = request.terms
+    queue(desk, session, campaign.tenant_id, planned, campaign.webhook, **about)
+    return planned
+
+
+def wake(desk: Desk, lanes: Iterable[Lane], jobs: int) -> None:
+    """Tickets for a campaign's jobs; after the commit."""
+    for lane in lanes:
+        desk.tickets.work(lane, tickets=min(MAX_TICKETS, ceil(jobs / 16)))
 
 
 def check_budget(budget: int | None) -> None:
@@ -220,20 +271,20 @@ def _interactive(
     return plan(desk.settings, Lane.INTERACTIVE, look.version, parameters, source, model, **about)
 
 
-def _plan_items(
+def plan_items(
     desk: Desk,
-    request: CampaignRequest,
+    request: CampaignOptions,
+    outputs: Sequence[CampaignItem],
     looks: dict[str, Look],
     sources: Sources,
-    mask: Mask | None,
-    rules: TagRules,
-    model: CostModel,
+    opened: Opened,
 ) -> tuple[list[NewJob], dict[tuple[str, str], list[UUID]]]:
-    """A job for every item, and the ids of those that cannot be done, by code and reason."""
+    """A job for every output, and the ids of those that cannot be done, by code and reason."""
+    mask, rules, model = opened.mask, opened.rules, opened.model
     planned: list[NewJob] = []
     refused: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
     usage = request.usage.kept
-    for job_id, item in zip(new_ids(len(request.items)), request.items, strict=True):
+    for job_id, item in zip(new_ids(len(outputs)), outputs, strict=True):
         look = looks[item.style or request.style]
         parameters = pinned(request.parameters_of(item), look, mask)
         about: dict[str, Any] = {

@@ -23,6 +23,7 @@ from app.api import (
     idempotency,
     jobs,
     kinds,
+    manifests,
     problems,
     reviews,
     streams,
@@ -33,7 +34,7 @@ from app.api import (
 from app.api.deps import State
 from app.api.door import Door
 from app.api.schemas import Welcome
-from app.domain.requests import JobRequest
+from app.domain.requests import CampaignOptions, CampaignRequest, JobRequest
 
 Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[State]]
 
@@ -64,6 +65,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         uploads,
         jobs,
         campaigns,
+        manifests,
         handover,
         streams,
         estimates,
@@ -101,6 +103,8 @@ def _openapi(api: FastAPI) -> dict[str, Any]:
         )
         shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
             (JobRequest, "validation"),
+            (CampaignRequest, "validation"),
+            (CampaignOptions, "validation"),
             (problems.Problem, "serialization"),
         ]
         _, schema = models_json_schema(shapes, ref_template="#/components/schemas/{model}")

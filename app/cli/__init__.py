@@ -16,6 +16,7 @@ from app.cli import (
     own_styles,
     review,
     styles,
+    submit,
     webhooks,
     work,
 )
@@ -29,6 +30,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 fleet.add(cli)
+submit.add(cli)
 work.add(cli)
 demo.add(cli)
 cli.add_typer(costs.commands, name="costs")

@@ -14,6 +14,7 @@ from app.db.models.costs import (
 from app.db.models.events import Delivery, DeliveryState, EventRow
 from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
+from app.db.models.manifests import ManifestError
 from app.db.models.styles import (
     Style,
     StyleHistory,
@@ -42,6 +43,7 @@ __all__ = [
     "KnownRateCard",
     "LanePace",
     "LedgerEntry",
+    "ManifestError",
     "Style",
     "StyleHistory",
     "StyleNotice",
