@@ -34,7 +34,7 @@ from app.domain.tags import TagRules
 from app.domain.terms import PLAIN, Terms
 from app.errors import BudgetExceeded, ClientError, InvalidRequest, NotOffered, SourceForbidden
 from app.outlook import Outlook
-from app.planning import pinned, plan
+from app.planning import Recipe, pinned
 from app.queue import Tickets
 from app.settings import Settings
 from app.sources import Brought, MaskFile, Source, Sources, look_at, name_of
@@ -268,7 +268,8 @@ def _interactive(
     model = desk.outlook.model(session, desk.settings)
     about: dict[str, Any] = {"id": new_id(), "metadata": options.metadata}
     about["usage"] = options.usage.kept
-    return plan(desk.settings, Lane.INTERACTIVE, look.version, parameters, source, model, **about)
+    recipe = Recipe(desk.settings, Lane.INTERACTIVE, look.version, parameters, model)
+    return recipe.job(source, **about)
 
 
 def plan_items(
@@ -280,13 +281,11 @@ def plan_items(
     opened: Opened,
 ) -> tuple[list[NewJob], dict[tuple[str, str], list[UUID]]]:
     """A job for every output, and the ids of those that cannot be done, by code and reason."""
-    mask, rules, model = opened.mask, opened.rules, opened.model
     planned: list[NewJob] = []
     refused: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
     usage = request.usage.kept
+    recipes = _Recipes(desk, request, looks, opened)
     for job_id, item in zip(new_ids(len(outputs)), outputs, strict=True):
-        look = looks[item.style or request.style]
-        parameters = pinned(request.parameters_of(item), look, mask)
         about: dict[str, Any] = {
             "id": job_id,
             "custom_id": item.custom_id,
@@ -294,20 +293,39 @@ def plan_items(
             "usage": usage,
         }
         try:
-            its = pinned(parameters, look, sources.mask(item.mask) or mask)
+            recipe = recipes.of(item, sources.mask(item.mask) or opened.mask)
             source = sources.find(item.input)
             if item.tags:
                 about["tags"] = request.tags | item.tags
-                rules.check(about["tags"])
-            job = plan(desk.settings, Lane.CAMPAIGN, look.version, its, source, model, **about)
+                opened.rules.check(about["tags"])
+            job = recipe.job(source, **about)
         except ClientError as error:
             refused[error.code, str(error)].append(job_id)
             nothing, about["tags"] = Source(name_of(item.input)), None
-            job = plan(
-                desk.settings, Lane.CAMPAIGN, look.version, parameters, nothing, model, **about
-            )
+            job = recipes.of(item, opened.mask).job(nothing, **about)
         planned.append(job)
     return planned, refused
+
+
+class _Recipes:
+    """The recipes of a campaign's items: mostly one, so that it is written out once."""
+
+    def __init__(
+        self, desk: Desk, request: CampaignOptions, looks: dict[str, Look], opened: Opened
+    ) -> None:
+        self._desk, self._request, self._looks = desk, request, looks
+        self._model = opened.model
+        self._known: dict[tuple[Any, ...], Recipe] = {}
+
+    def of(self, item: CampaignItem, mask: Mask | None) -> Recipe:
+        key = (item.style, item.strength, item.keep_colour, item.variation, mask)
+        recipe = self._known.get(key)
+        if recipe is None:
+            look = self._looks[item.style or self._request.style]
+            its = pinned(self._request.parameters_of(item), look, mask)
+            lane, settings = Lane.CAMPAIGN, self._desk.settings
+            recipe = self._known[key] = Recipe(settings, lane, look.version, its, self._model)
+        return recipe
 
 
 def queue(

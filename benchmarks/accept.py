@@ -87,8 +87,8 @@ def _manifest(bench: Bench, system: System, uploads: list[str]) -> Round:
     campaign = json.loads(content)
     assert campaign["counts"]["total"] == LINES
     bench.say(f"{LINES} lines in {1000 * window.wall:.0f} ms")
-    system.caller.post(f"{campaign['urls']['get']}/cancel", None)
     memory = [round(one / 1e6, 1) for one in (before, peak[0], api.memory_info().rss)]
+    system.caller.post(f"{campaign['urls']['get']}/cancel", None)
     cpu = {name: round(spent, 2) for name, spent in window.cpu.items() if spent > 0.05}
     return {
         "seconds": window.wall,

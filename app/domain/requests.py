@@ -219,8 +219,8 @@ class CampaignItem(Controls):
     custom_id: Word
     input: Input
     mask: MaskRequest | None = None
-    metadata: Metadata = {}
-    tags: Tags = {}
+    metadata: Metadata = Field(default_factory=dict)  # a literal would be copied deeply
+    tags: Tags = Field(default_factory=dict)
     variants: Annotated[tuple[Variant, ...], Field(max_length=MAX_VARIANTS)] = ()
 
     def varied(self, custom_id: str, controls: Controls) -> "CampaignItem":
