@@ -37,6 +37,12 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - InvalidTags            422 invalid-tags
       - BudgetExceeded         422 budget-exceeded
       - IdempotencyKeyReused   422 idempotency-key-reused
+      - InvalidManifest        422 invalid-manifest
+      - ManifestTooLong        422 manifest-too-long
+      - InvalidLine            422 invalid-line: of a manifest, as are those below
+      - LineTooLong            422 line-too-long
+      - NotUtf8                422 not-utf-8
+      - DuplicateId            422 duplicate-custom-id
       - StyleNotLicensed       422 style-not-licensed
         . StyleSuspended       422 style-suspended
         . LicenceExpired       422 style-licence-expired
@@ -403,6 +409,48 @@ class QuotaExceeded(ClientError):
     title = "The quota is used up"
     retryable = True
     registered = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+
+class InvalidManifest(Unprocessable):
+    """A manifest of which nothing can be used; `errors` says why of its first lines."""
+
+    code = "invalid-manifest"
+    title = "The manifest cannot be used"
+
+
+class ManifestTooLong(Unprocessable):
+    """More lines, or more outputs, than one campaign takes."""
+
+    code = "manifest-too-long"
+    title = "The manifest has more lines than a campaign takes"
+
+
+class InvalidLine(Unprocessable):
+    """One line of a manifest that is not what its format or our fields ask for."""
+
+    code = "invalid-line"
+    title = "The line cannot be used"
+
+
+class LineTooLong(Unprocessable):
+    """One line of a manifest with more bytes than the published limit."""
+
+    code = "line-too-long"
+    title = "The line is longer than the limit"
+
+
+class NotUtf8(Unprocessable):
+    """One line of a manifest in another encoding than UTF-8."""
+
+    code = "not-utf-8"
+    title = "The line is not UTF-8"
+
+
+class DuplicateId(Unprocessable):
+    """A `custom_id` that an earlier line of the manifest has."""
+
+    code = "duplicate-custom-id"
+    title = "Another line has that custom_id"
 
 
 class JobFailure(ImpastoError):

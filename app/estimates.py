@@ -50,7 +50,7 @@ def estimate(desk: Desk, tenant_id: UUID, request: EstimateRequest) -> Estimate:
     """
     kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
     with desk.sessions() as session:  # ends without a COMMIT
-        wishes = {request.style, *(item.style for item in request.items if item.style)}
+        wishes = {request.style, *(item.style for item in request.all_outputs if item.style)}
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         tags.rules(session, tenant_id).check(request.tags)
         model = desk.outlook.model(session, desk.settings)
@@ -59,14 +59,15 @@ def estimate(desk: Desk, tenant_id: UUID, request: EstimateRequest) -> Estimate:
         sizes, refused = _sizes(desk, session, tenant_id, request)
         usual = _usual(model, lane, request)
         pixels = [usual if size is None else size for size in sizes]
-        jobs = request.count or len(pixels)
-        total = usual * jobs if request.count else sum(pixels)
+        count = (request.count or 0) * max(1, len(request.variants))
+        jobs = count or len(pixels)
+        total = usual * jobs if count else sum(pixels)
         waiting = Waiting(tenant_id, lane, new_id(), jobs, total)
         return Estimate(
             jobs=jobs,
-            assumed=request.count or sizes.count(None),
+            assumed=count or sizes.count(None),
             megapixels=total / 1e6,
-            usage=_usage(model, lane, pixels or [usual], times=request.count or 1),
+            usage=_usage(model, lane, pixels or [usual], times=count or 1),
             measured=model.pace(lane, usual) is not None,
             forecast=desk.outlook.of_many(session, desk.settings, waiting),
             styles=[part for wish in sorted(looks) for part in looks[wish].parts],
@@ -102,14 +103,15 @@ def _sizes(
         sources = desk.sources(session, tenant_id, [request.input], [request.mask])
         sources.mask(request.mask)
         return [_size(desk, sources, request, request.input)], {}
-    inputs = [item.input for item in request.items]
-    masks = [request.mask, *(item.mask for item in request.items)]
+    outputs = request.all_outputs
+    inputs = [item.input for item in outputs]
+    masks = [request.mask, *(item.mask for item in outputs)]
     sources = desk.sources(session, tenant_id, inputs, masks)
     sources.mask(request.mask)
     rules = tags.rules(session, tenant_id)
     sizes: list[float | None] = []
     refused: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-    for item in request.items:
+    for item in outputs:
         try:
             rules.check(request.tags | item.tags)
             sources.mask(item.mask)

@@ -1,12 +1,14 @@
 """Getting a picture from a URL that somebody gave us."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from httpcore2 import Response
 
+from app import buckets
 from app.egress import Egress, header
 from app.errors import BodyTooLarge, SourceForbidden, SourceUnreachable
-from app.settings import LimitSettings
+from app.settings import BucketSettings, LimitSettings
 
 HEADERS: Final = {
     "Accept": "image/*",
@@ -18,17 +20,22 @@ HEADERS: Final = {
 class Fetcher:
     """Fetches the bytes behind a URL within limits; what they are is for the decoder to say."""
 
-    def __init__(self, egress: Egress, limits: LimitSettings) -> None:
+    def __init__(
+        self, egress: Egress, limits: LimitSettings, buckets: Sequence[BucketSettings] = ()
+    ) -> None:
         self._egress = egress
         self._limits = limits
+        self._buckets = buckets
 
     def fetch(self, url: str) -> bytes:
         """
-        The body of a 200 answer.
+        The body of a 200 answer, or an object of a bucket that we may read.
 
         Raises `SourceForbidden` (address, redirect), `SourceUnreachable` (no such answer in
         `fetch_seconds`) and `BodyTooLarge` (over `body_bytes`).
         """
+        if url.startswith(buckets.SCHEME):
+            return buckets.fetch(self._buckets, url, limit=self._limits.body_bytes)
         seconds = self._limits.fetch_seconds
         with self._egress.exchange("GET", url, seconds=seconds, headers=HEADERS) as response:
             _refuse(response)

@@ -7,7 +7,7 @@ from app.db.models import StyleVersion
 from app.db.styles import Look, pin
 from app.domain.job import Lane
 from app.domain.pace import CostModel
-from app.domain.parameters import Mask, Parameters, Quality, render_key
+from app.domain.parameters import Mask, Parameters, Quality, render_keys
 from app.domain.prices import rounded
 from app.errors import ImageTooLarge, InvalidImage
 from app.settings import LimitSettings, Settings
@@ -45,45 +45,62 @@ def pinned(parameters: Parameters, look: Look, mask: Mask | None) -> Parameters:
     return parameters.model_copy(update={"mix": look.mix, "mask": mask})
 
 
-def plan(
-    settings: Settings,
-    lane: Lane,
-    version: StyleVersion,
-    parameters: Parameters,
-    source: Source,
-    model: CostModel | None = None,
-    **about: Any,
-) -> NewJob:
+class Recipe:
     """
-    The row of a job; in the fetch lane as long as its picture is not here. Raises as above.
+    One style version and one set of parameters: all of a job but its picture.
 
     What it reserves is what `model` foresees; without one, what the rate card guesses.
     """
-    model = model or CostModel(settings.rate_card, {}, settings.limits.whole_pixels)
-    its_lane = lane_of(lane, parameters)
-    asset, pixels = source.asset, 0
-    facts: dict[str, Any] = {}
-    if asset is not None:
-        pixels = output_pixels(settings.limits, parameters, asset.width, asset.height)
-        key = render_key(
-            content=asset.digest,
-            style=pin(version),
-            stylizer=version.stylizer_digest,
-            parameters=parameters,
+
+    def __init__(
+        self,
+        settings: Settings,
+        lane: Lane,
+        version: StyleVersion,
+        parameters: Parameters,
+        model: CostModel | None = None,
+    ) -> None:
+        self._limits, self._card = settings.limits, settings.rate_card
+        self._model = model or CostModel(self._card, {}, self._limits.whole_pixels)
+        self._lane = lane_of(lane, parameters)
+        self._parameters = parameters
+        self._cacheable = cacheable(settings, parameters)
+        self._reserves: dict[int, int] = {}  #: by pixels: catalogs are full of equal sizes
+        self._same: dict[str, Any] = {
+            "style_version_id": version.id,
+            "parameters": parameters.model_dump(mode="json"),
+        }
+        self._key = render_keys(
+            style=pin(version), stylizer=version.stylizer_digest, parameters=parameters
         )
-        facts = {"content_digest": asset.digest, "render_key": key}
-        if cacheable(settings, parameters):
-            facts["cache_key"] = key
-    return NewJob(
-        lane=Lane.FETCH if asset is None else its_lane,
-        source=source.name,
-        style_version_id=version.id,
-        parameters=parameters.model_dump(mode="json"),
-        pixels=pixels,
-        reserve_micros=rounded(settings.rate_card, model.usage(its_lane, pixels)),
-        **facts,
-        **about,
-    )
+
+    def job(self, source: Source, **about: Any) -> NewJob:
+        """
+        The row of a job; in the fetch lane as long as its picture is not here.
+
+        Raises as `output_pixels` does.
+        """
+        asset, pixels, lane = source.asset, 0, Lane.FETCH
+        if asset is not None:
+            lane = self._lane
+            pixels = output_pixels(self._limits, self._parameters, asset.width, asset.height)
+            about["content_digest"] = asset.digest
+            key = about["render_key"] = self._key(asset.digest)
+            about["cache_key"] = key if self._cacheable else None
+        return NewJob(
+            lane=lane,
+            source=source.name,
+            pixels=pixels,
+            reserve_micros=self._reserve(pixels),
+            **self._same,
+            **about,
+        )
+
+    def _reserve(self, pixels: int) -> int:
+        if pixels not in self._reserves:
+            usage = self._model.usage(self._lane, pixels)
+            self._reserves[pixels] = rounded(self._card, usage)
+        return self._reserves[pixels]
 
 
 def cacheable(settings: Settings, parameters: Parameters) -> bool:

@@ -5,7 +5,7 @@ from threading import Condition, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from standardwebhooks import Webhook, WebhookVerificationError
+from app.client import WebhookInvalid, verify_webhook
 
 LARGEST = 64 * 1024
 
@@ -51,12 +51,11 @@ class Receiver:
         self._server.server_close()
 
     def accept(self, body: bytes, headers: dict[str, str]) -> bool:
-        """Verify one webhook as any user of the Standard Webhooks library would."""
-        lower = {name.lower(): value for name, value in headers.items()}
+        """Verify one webhook as any user of our client would."""
         with self._changed:
             try:
-                event = Webhook(self.secret or "whsec_").verify(body, lower)
-            except WebhookVerificationError as error:
+                event = verify_webhook(headers, body, self.secret or "whsec_")
+            except WebhookInvalid as error:
                 self.refused.append(str(error))
                 return False
             self.verified.append(event)

@@ -44,6 +44,16 @@ class S3StorageSettings(BaseModel):
     multipart_threshold: PositiveInt = 16 * 2**20
 
 
+class BucketSettings(BaseModel):
+    """A bucket of somebody else's that these tenants may take pictures from."""
+
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    tenants: Annotated[tuple[str, ...], Field(min_length=1, description="Names; `*`: everybody.")]
+    prefix: str = Field("", description="Only keys that begin so.")
+    endpoint_url: HttpUrl | None = None
+    region: str = "us-east-1"
+
+
 def _storage_kind(given: Any) -> str:
     """A directory, unless something else is asked for."""
     kind = given.get("kind", "local") if isinstance(given, dict) else given.kind
@@ -63,6 +73,7 @@ class LimitSettings(BaseModel):
     decode_seconds: PositiveInt = 10  # CPU seconds of one picture, or of 16 megapixels of it
     decode_bytes: PositiveInt = 1536 * 2**20  # address space of a decoder child
     fetch_seconds: PositiveFloat = 20.0
+    manifest_bytes: PositiveInt = 64 * 2**20  # 50,000 lines of a kilobyte each
 
 
 class EngineSettings(BaseModel):
@@ -264,11 +275,23 @@ class Settings(BaseSettings):
     commit: str = Field("", description="Of the source that runs here; told with every output.")
     allow_private_sources: bool = False
     cache: bool = True  #: draw equal pictures of a tenant once
+    buckets: tuple[BucketSettings, ...] = Field(
+        (), description="Where manifests may list pictures by s3:// prefix; none unless named."
+    )
 
     @property
     def links_secret(self) -> str:
         """What asset URLs are signed with."""
         return (self.link_key or self.secret_key).get_secret_value()
+
+    @field_validator("buckets")
+    @classmethod
+    def _one_place_each(cls, buckets: tuple[BucketSettings, ...]) -> tuple[BucketSettings, ...]:
+        """An s3:// address names no endpoint: one bucket cannot mean two places."""
+        places = {(one.bucket, str(one.endpoint_url), one.region) for one in buckets}
+        if len(places) > len({one.bucket for one in buckets}):
+            raise ValueError("a bucket has one endpoint_url and one region")
+        return buckets
 
     @field_validator("database_url")
     @classmethod

@@ -1,6 +1,6 @@
 """Where content images come from: a request's body, an upload, or an address we fetch later."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +12,15 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from app.addresses import check_url
+from app.buckets import SCHEME, Place, permitted
 from app.db import intake
 from app.db.intake import NewAsset
-from app.db.models import AssetKind
+from app.db.models import AssetKind, Tenant
 from app.domain.parameters import Mask
 from app.domain.requests import Input, MaskRequest
 from app.errors import ClientError, ImpastoError, InvalidImage, NotFound, UnknownUpload
 from app.images import inspect
-from app.settings import LimitSettings
+from app.settings import BucketSettings, LimitSettings
 from app.storage import Blob, Storage, asset_key
 
 HEADER_BYTES: Final = 256 * 1024  #: enough of most files for header, profiles and thumbnails
@@ -106,8 +107,10 @@ class Sources:
         tenant_id: UUID,
         limits: LimitSettings,
         allow_private: bool,
+        buckets: Sequence[BucketSettings] = (),
         masks: Iterable[MaskRequest | None] = (),
     ) -> None:
+        self._session, self._buckets = session, buckets
         self._storage, self._tenant_id = storage, tenant_id
         self._limits, self._allow_private = limits, allow_private
         ids = {given.upload_id for given in inputs if given.upload_id is not None}
@@ -125,7 +128,7 @@ class Sources:
         Raises `UnknownUpload`, `SourceForbidden`, or what is wrong with the picture itself.
         """
         if given.upload_id is None:
-            check_url(given.url or "", allow_private=self._allow_private)
+            self._check(given.url or "")
             return Source(name_of(given))
         return Source(name_of(given), self._uploaded(given.upload_id))
 
@@ -136,6 +139,13 @@ class Sources:
         with naming_the_mask():
             picture = self._uploaded(wanted.upload_id)
         return Mask(digest=picture.digest, feather=wanted.feather)
+
+    def _check(self, url: str) -> None:
+        if not url.startswith(SCHEME):
+            check_url(url, allow_private=self._allow_private)
+            return
+        tenant = self._session.get_one(Tenant, self._tenant_id).name
+        permitted(self._buckets, Place.of(url), tenant)
 
     def _uploaded(self, upload_id: UUID) -> Picture:
         picture = self._pictures.get(upload_id)

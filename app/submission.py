@@ -34,6 +34,8 @@ from app.domain.licence import Usage
 from app.domain.pace import CostModel
 from app.domain.parameters import Mask, Quality
 from app.domain.requests import (
+    CampaignItem,
+    CampaignOptions,
     CampaignRequest,
     Input,
     JobOptions,
@@ -44,7 +46,7 @@ from app.domain.tags import TagRules
 from app.domain.terms import PLAIN, Terms
 from app.errors import BudgetExceeded, ClientError, InvalidRequest, NotOffered, SourceForbidden
 from app.outlook import Outlook
-from app.planning import pinned, plan
+from app.planning import Recipe, pinned
 from app.queue import Tickets
 from app.quotas import Meter
 from app.settings import Settings
@@ -84,6 +86,7 @@ class Desk:
             tenant_id=tenant_id,
             limits=self.settings.limits,
             allow_private=self.settings.allow_private_sources,
+            buckets=self.settings.buckets,
             masks=masks,
         )
 
@@ -144,7 +147,8 @@ def accept_picture(
         if intake.add_assets(session, [one.asset for one in brought]):
             desk.storage.put(*(one.blob for one in brought))
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
-    _wake(desk, session, [job])
+        settle_known(session, [job])
+    wake(desk, session, [job.lane], 1)
     return job.id
 
 
@@ -160,7 +164,8 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
         mask = sources.mask(options.mask)
         job = _interactive(desk, session, tenant_id, options, sources.find(given), mask)
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
-    _wake(desk, session, [job])
+        settle_known(session, [job])
+    wake(desk, session, [job.lane], 1)
     return job.id
 
 
@@ -171,50 +176,100 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     A picture that cannot be used becomes a failed job and the others go on; what concerns them
     all (an unknown style, the common mask, an address we do not deliver to) refuses the whole.
     """
-    check_budget(request.budget_micros)
-    hook = kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
-    wishes = {request.style, *(item.style for item in request.items if item.style)}
-    inputs = [item.input for item in request.items]
-    masks = [request.mask, *(item.mask for item in request.items)]
+    outputs = request.all_outputs
+    wishes = {request.style, *(item.style for item in outputs if item.style)}
+    inputs = [item.input for item in outputs]
+    masks = [request.mask, *(item.mask for item in outputs)]
     with desk.sessions.begin() as session:
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         sources = desk.sources(session, tenant_id, inputs, masks)
         look, mask = looks[request.style], sources.mask(request.mask)
-        rules = tags.rules(session, tenant_id)
-        rules.check(request.tags)
-        model = desk.outlook.model(session, desk.settings)
-        campaign = Campaign(
-            tenant_id=tenant_id,
-            name=request.name,
-            style_version_id=look.version.id,
-            parameters=pinned(request.parameters, look, mask).model_dump(mode="json"),
-            metadata_=request.metadata,
-            tags=request.tags,
-            principal=desk.principal,
-            webhook=hook,
-            total=len(request.items),
-            budget_micros=request.budget_micros,
-            priority=request.priority,
-        )
-        session.add(campaign)
-        session.flush()
-        planned, refused = _plan_items(desk, request, looks, sources, mask, rules, model)
-        planned = budgets.share_out(campaign, planned)
-        session.flush()
-        about: dict[str, Any] = {"campaign_id": campaign.id, "terms": request.terms}
-        queue(desk, session, tenant_id, planned, hook, tags=request.tags, **about)
+        opened = open_campaign(desk, session, tenant_id, request, look, mask, len(outputs))
+        planned, refused = plan_items(desk, request, outputs, looks, sources, opened)
+        planned = queue_items(desk, session, request, opened, planned)
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
-        settle_budget(session, campaign)
-        _tell(desk, session, campaign)
-    _wake(desk, session, planned)
-    return campaign.id
+        settle_known(session, planned)
+        settle_budget(session, opened.campaign)
+        tell_accepted(desk, session, opened.campaign)
+    wake(desk, session, {job.lane for job in planned if not job.unfunded}, len(planned))
+    return opened.campaign.id
 
 
-def _wake(desk: Desk, session: Session, planned: Sequence[NewJob]) -> None:
-    """After the COMMIT: workers for what waits, and senders for what has ended already."""
-    for lane in {job.lane for job in planned if not job.unfunded}:
-        desk.tickets.work(lane, tickets=min(MAX_TICKETS, ceil(len(planned) / 16)))
+@dataclass(frozen=True)
+class Opened:
+    """A campaign that has its row, and what is the same for all of its items."""
+
+    campaign: Campaign
+    mask: Mask | None
+    rules: TagRules
+    model: CostModel
+
+
+def open_campaign(
+    desk: Desk,
+    session: Session,
+    tenant_id: UUID,
+    request: CampaignOptions,
+    look: Look,
+    mask: Mask | None,
+    total: int,
+) -> Opened:
+    """
+    The row of a campaign, of which the rows of its jobs will be.
+
+    Raises `BudgetExceeded` for a budget of nothing, `InvalidTags`, and `InvalidRequest` for a
+    webhook that leads where we do not deliver.
+    """
+    check_budget(request.budget_micros)
+    rules = tags.rules(session, tenant_id)
+    rules.check(request.tags)
+    model = desk.outlook.model(session, desk.settings)
+    campaign = Campaign(
+        tenant_id=tenant_id,
+        name=request.name,
+        style_version_id=look.version.id,
+        parameters=pinned(request.parameters, look, mask).model_dump(mode="json"),
+        metadata_=request.metadata,
+        tags=request.tags,
+        principal=desk.principal,
+        webhook=kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT),
+        total=total,
+        budget_micros=request.budget_micros,
+        priority=request.priority,
+    )
+    session.add(campaign)
+    session.flush()
+    return Opened(campaign, mask, rules, model)
+
+
+def queue_items(
+    desk: Desk,
+    session: Session,
+    request: CampaignOptions,
+    opened: Opened,
+    planned: Sequence[NewJob],
+) -> list[NewJob]:
+    """Queue some of a campaign's jobs, as far as its budget pays for them."""
+    campaign = opened.campaign
+    planned = budgets.share_out(campaign, planned)
+    session.flush()
+    about: dict[str, Any] = {"campaign_id": campaign.id, "tags": campaign.tags}
+    about["terms"] = request.terms
+    queue(desk, session, campaign.tenant_id, planned, campaign.webhook, **about)
+    return planned
+
+
+def settle_known(session: Session, planned: Iterable[NewJob]) -> None:
+    """End those whose picture was drawn before; of a campaign, once its total is known."""
+    if ids := [job.id for job in planned if job.cache_key is not None]:
+        cache.settle(session, ids)
+
+
+def wake(desk: Desk, session: Session, lanes: Iterable[Lane], jobs: int) -> None:
+    """After the commit: workers for what waits, and senders for what has ended already."""
+    for lane in lanes:
+        desk.tickets.work(lane, tickets=min(MAX_TICKETS, ceil(jobs / 16)))
     if events.written(session):
         desk.tickets.deliver()
 
@@ -225,7 +280,7 @@ def check_budget(budget: int | None) -> None:
         raise BudgetExceeded("A budget of 0 pays for nothing; leave it out, or give one.")
 
 
-def _tell(desk: Desk, session: Session, campaign: Campaign) -> None:
+def tell_accepted(desk: Desk, session: Session, campaign: Campaign) -> None:
     """One line in the audit log, however many pictures it has."""
     by = audit.actor(desk.principal)
     target, facts = f"campaign:{campaign.id}", {"items": campaign.total}
@@ -249,25 +304,24 @@ def _interactive(
     model = desk.outlook.model(session, desk.settings)
     about: dict[str, Any] = {"id": new_id(), "metadata": options.metadata}
     about["usage"] = options.usage.kept
-    return plan(desk.settings, Lane.INTERACTIVE, look.version, parameters, source, model, **about)
+    recipe = Recipe(desk.settings, Lane.INTERACTIVE, look.version, parameters, model)
+    return recipe.job(source, **about)
 
 
-def _plan_items(
+def plan_items(
     desk: Desk,
-    request: CampaignRequest,
+    request: CampaignOptions,
+    outputs: Sequence[CampaignItem],
     looks: dict[str, Look],
     sources: Sources,
-    mask: Mask | None,
-    rules: TagRules,
-    model: CostModel,
+    opened: Opened,
 ) -> tuple[list[NewJob], dict[tuple[str, str], list[UUID]]]:
-    """A job for every item, and the ids of those that cannot be done, by code and reason."""
+    """A job for every output, and the ids of those that cannot be done, by code and reason."""
     planned: list[NewJob] = []
     refused: defaultdict[tuple[str, str], list[UUID]] = defaultdict(list)
     usage = request.usage.kept
-    for job_id, item in zip(new_ids(len(request.items)), request.items, strict=True):
-        look = looks[item.style or request.style]
-        parameters = pinned(request.parameters_of(item), look, mask)
+    recipes = _Recipes(desk, request, looks, opened)
+    for job_id, item in zip(new_ids(len(outputs)), outputs, strict=True):
         about: dict[str, Any] = {
             "id": job_id,
             "custom_id": item.custom_id,
@@ -275,20 +329,39 @@ def _plan_items(
             "usage": usage,
         }
         try:
-            its = pinned(parameters, look, sources.mask(item.mask) or mask)
+            recipe = recipes.of(item, sources.mask(item.mask) or opened.mask)
             source = sources.find(item.input)
             if item.tags:
                 about["tags"] = request.tags | item.tags
-                rules.check(about["tags"])
-            job = plan(desk.settings, Lane.CAMPAIGN, look.version, its, source, model, **about)
+                opened.rules.check(about["tags"])
+            job = recipe.job(source, **about)
         except ClientError as error:
             refused[error.code, str(error)].append(job_id)
             nothing, about["tags"] = Source(name_of(item.input)), None
-            job = plan(
-                desk.settings, Lane.CAMPAIGN, look.version, parameters, nothing, model, **about
-            )
+            job = recipes.of(item, opened.mask).job(nothing, **about)
         planned.append(job)
     return planned, refused
+
+
+class _Recipes:
+    """The recipes of a campaign's items: mostly one, so that it is written out once."""
+
+    def __init__(
+        self, desk: Desk, request: CampaignOptions, looks: dict[str, Look], opened: Opened
+    ) -> None:
+        self._desk, self._request, self._looks = desk, request, looks
+        self._model = opened.model
+        self._known: dict[tuple[Any, ...], Recipe] = {}
+
+    def of(self, item: CampaignItem, mask: Mask | None) -> Recipe:
+        key = (item.style, item.strength, item.keep_colour, item.variation, mask)
+        recipe = self._known.get(key)
+        if recipe is None:
+            look = self._looks[item.style or self._request.style]
+            its = pinned(self._request.parameters_of(item), look, mask)
+            lane, settings = Lane.CAMPAIGN, self._desk.settings
+            recipe = self._known[key] = Recipe(settings, lane, look.version, its, self._model)
+        return recipe
 
 
 def queue(
@@ -301,11 +374,7 @@ def queue(
     tags: Mapping[str, str] | None = None,
     terms: Terms = PLAIN,
 ) -> None:
-    """
-    Write the jobs; those whose picture was drawn before have ended when this returns.
-
-    Raises `QuotaExceeded`, when the tenant has had its day's pictures.
-    """
+    """Write the jobs. Raises `QuotaExceeded`, when the tenant has had its day's pictures."""
     if desk.meter:
         desk.meter.take(tenant_id, len(planned))
     intake.add_jobs(
@@ -319,8 +388,6 @@ def queue(
         principal=desk.principal,
         terms=terms,
     )
-    if ids := [job.id for job in planned if job.cache_key is not None]:
-        cache.settle(session, ids)
 
 
 def kept_hook(

@@ -1,12 +1,16 @@
-"""How fast a campaign is accepted, and what its second is spent on."""
+"""How fast campaigns are accepted, by items and by manifest, and what the time is spent on."""
 
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from statistics import median
+from threading import Event, Thread
 from time import perf_counter
 from typing import Any, Final
+from urllib.parse import urlencode
 
+import psutil
 from pydantic_core import from_json
 from sqlalchemy import event, text
 
@@ -22,6 +26,8 @@ from benchmarks.system import System, running
 
 ITEMS: Final = 1_000
 ROUNDS: Final = 9
+LINES: Final = 50_000
+MANIFESTS: Final = 5
 
 
 def accept(bench: Bench) -> Iterator[Result]:
@@ -31,10 +37,13 @@ def accept(bench: Bench) -> Iterator[Result]:
         uploads = system.caller.upload_all(pictures.jpegs(ITEMS, (64, 64)))
         over_http = [_timed(bench, system, uploads) for _ in range(bench.amount(ROUNDS, least=3))]
         inside = _split(bench, system, uploads)
+        by_manifest = [
+            _manifest(bench, system, uploads) for _ in range(bench.amount(MANIFESTS, least=2))
+        ]
     chosen = [one["seconds"] for one in quiet(over_http)]
     seconds = median(chosen)
     rest = round(1000 * seconds - sum(inside.values()), 1)
-    details = {
+    details: dict[str, Any] = {
         "items": ITEMS,
         "request_ms": [round(1000 * one["seconds"], 1) for one in over_http],
         "others_share": [round(one["others"], 3) for one in over_http],
@@ -43,6 +52,69 @@ def accept(bench: Bench) -> Iterator[Result]:
         "inside_ms": inside | {"http, answer, ticket": rest},
     }
     yield Result("accepting a campaign", ITEMS / seconds, "rows/s", ">=", None, 10_000, details)
+    yield from _of_manifests(by_manifest)
+
+
+def _of_manifests(rounds: list[Round]) -> Iterator[Result]:
+    """Rows a second of a large manifest, and what it adds to the API's memory."""
+    seconds = median(one["seconds"] for one in quiet(rounds))
+    details = {
+        "lines": LINES,
+        "request_ms": [round(1000 * one["seconds"]) for one in rounds],
+        "others_share": [round(one["others"], 3) for one in rounds],
+        "cpu_s": [one["cpu"] for one in rounds],
+        "api_mb": [one["memory"] for one in rounds],
+    }
+    what = "accepting a manifest of 50,000 lines"
+    yield Result(what, LINES / seconds, "rows/s", ">=", None, 20_000, details)
+    grown = max(one["peak"] for one in rounds)
+    yield Result("memory of the API meanwhile", grown, "MB more", "<=", 200, 50, details)
+
+
+def _manifest(bench: Bench, system: System, uploads: list[str]) -> Round:
+    """One manifest as the body of a request; canceled, so that the next one meets no work."""
+    lines = (
+        f'{{"custom_id": "sku-{n}", "input": {{"upload_id": "{uploads[n % len(uploads)]}"}}}}\n'
+        for n in range(LINES)
+    )
+    body = "".join(lines).encode()
+    query = urlencode({"options": json.dumps({"name": "manifest", "style": system.style})})
+    sent = {"Content_Type": "application/x-ndjson"}
+    api = system.census.find("api")
+    before = api.memory_info().rss
+    with system.standing_still(), system.census.window() as window, _peak(api) as peak:
+        _, content = system.caller.send("POST", f"/v1/campaigns?{query}", body, **sent)
+    campaign = json.loads(content)
+    assert campaign["counts"]["total"] == LINES
+    bench.say(f"{LINES} lines in {1000 * window.wall:.0f} ms")
+    memory = [round(one / 1e6, 1) for one in (before, peak[0], api.memory_info().rss)]
+    system.caller.post(f"{campaign['urls']['get']}/cancel", None)
+    cpu = {name: round(spent, 2) for name, spent in window.cpu.items() if spent > 0.05}
+    return {
+        "seconds": window.wall,
+        "others": window.others,
+        "cpu": cpu,
+        "memory": memory,  # before, at most, after
+        "peak": (peak[0] - before) / 1e6,
+    }
+
+
+@contextmanager
+def _peak(process: psutil.Process) -> Iterator[list[int]]:
+    """The most resident bytes that the process had meanwhile, looked at every 20 ms."""
+    most, over = [process.memory_info().rss], Event()
+
+    def look() -> None:
+        while not over.wait(0.02):
+            most[0] = max(most[0], process.memory_info().rss)
+
+    thread = Thread(target=look)
+    thread.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        thread.join()
 
 
 def _timed(bench: Bench, system: System, uploads: list[str]) -> Round:

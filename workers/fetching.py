@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, NamedTuple, cast
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, budgets, events, intake, jobs, paces
+from app.db import Sessions, budgets, events, intake, jobs, paces, twins
+from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.db.models import StyleVersion
 from app.db.moves import settle_budget
@@ -21,10 +22,12 @@ from app.errors import ImpastoError
 from app.planning import cacheable, lane_of, output_pixels
 from app.queue import Tickets
 from app.settings import Settings
-from app.sources import look_at
+from app.sources import Picture, look_at
 from app.storage import Blob, Storage, asset_key
 from workers.gate import Gate
 from workers.leases import Leases
+
+TWIN_SECONDS: Final = 2.0  #: until a job asks again whether its picture has been brought
 
 
 @dataclass(frozen=True)
@@ -79,24 +82,27 @@ def _serve(porter: Porter, row: Row[Any]) -> dict[str, int]:
     with porter.leases.hold([Held(row.id, row.attempt)]):
         try:
             lane = _bring(porter, row)
+            if lane is None:
+                return {"waits": 1}
         except ImpastoError as error:
             return _give_up(porter, row, error)
     porter.tickets.work(lane)
     return {"fetched": 1}
 
 
-def _bring(porter: Porter, row: Row[Any]) -> Lane:
-    content = porter.fetch(row.source)
-    limits = porter.settings.limits
-    asset = look_at(content, tenant_id=row.tenant_id, limits=limits)
+def _bring(porter: Porter, row: Row[Any]) -> Lane | None:
+    """The lane that the job waits in now; None: another output of its item brings its picture."""
+    known = _twin(porter, row)
+    if known is not None and known.digest is None:
+        _wait(porter, row)
+        return None
     parameters = Parameters.model_validate(row.parameters)
-    pixels = output_pixels(limits, parameters, asset.width, asset.height)
-    key = asset_key(row.tenant_id, asset.digest)
-    blob = Blob(key, content, asset.media_type)
-    porter.storage.put(blob)
+    brought = _fetched(porter, row, parameters) if known is None else None
+    asset = cast(Picture, known) if brought is None else brought.asset  # columns of those names
+    pixels = output_pixels(porter.settings.limits, parameters, asset.width, asset.height)
     with porter.sessions.begin() as session:
-        if intake.add_assets(session, [asset]):
-            porter.storage.put(blob)
+        if brought is not None and intake.add_assets(session, [brought.asset]):
+            porter.storage.put(brought.blob)
         moved = jobs.fetched(
             session,
             Held(row.id, row.attempt),
@@ -124,6 +130,38 @@ def _pay(settings: Settings, session: Session, job: Row[Any]) -> None:
         reserve = rounded(settings.rate_card, model.usage(job.lane, job.pixels))
         budgets.resize(session, campaign, job, reserve)
         settle_budget(session, campaign)
+
+
+def _twin(porter: Porter, row: Row[Any]) -> Row[Any] | None:
+    if row.campaign_id is None:
+        return None
+    with porter.sessions() as session:
+        return twins.twin(session, row.tenant_id, row.campaign_id, row.id, row.source)
+
+
+def _wait(porter: Porter, row: Row[Any]) -> None:
+    """Give the job back for a moment: who brings the picture brings it for both."""
+    with porter.sessions.begin() as session:
+        jobs.defer(session, Held(row.id, row.attempt), seconds=TWIN_SECONDS, by=porter.worker)
+
+
+class Brought(NamedTuple):
+    """A picture that was fetched and stored."""
+
+    asset: NewAsset
+    blob: Blob
+
+
+def _fetched(porter: Porter, row: Row[Any], parameters: Parameters) -> Brought:
+    """The picture, stored unless its output would be refused."""
+    content = porter.fetch(row.source)
+    limits = porter.settings.limits
+    asset = look_at(content, tenant_id=row.tenant_id, limits=limits)
+    output_pixels(limits, parameters, asset.width, asset.height)
+    key = asset_key(row.tenant_id, asset.digest)
+    blob = Blob(key, content, asset.media_type)
+    porter.storage.put(blob)
+    return Brought(asset, blob)
 
 
 def _render_key(session: Session, row: Row[Any], digest: str, parameters: Parameters) -> str:

@@ -93,7 +93,7 @@ def _porter(settings: Settings, sessions: Sessions, tickets: Tickets, leases: Le
         sessions=sessions,
         storage=open_storage(settings.storage),
         tickets=tickets,
-        fetch=Fetcher(out, settings.limits).fetch,
+        fetch=Fetcher(out, settings.limits, settings.buckets).fetch,
         leases=leases,
         gate=Gate(),
     )

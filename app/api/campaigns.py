@@ -1,13 +1,15 @@
 """Many pictures under one name: hand them in together, follow them, withdraw the rest."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.api import examples, schemas
+from app.api import schemas
 from app.api.deadline import CancelAfterHeader, with_deadline
 from app.api.deps import (
     KEYED,
@@ -18,6 +20,7 @@ from app.api.deps import (
     TenantId,
     TheDesk,
 )
+from app.api.manifests import BODY, accept, ordered
 from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.replies import UNCACHED, not_modified, reply, unchanged
@@ -28,7 +31,6 @@ from app.db.models import Campaign
 from app.db.reading import Progress
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Parameters
-from app.domain.requests import CampaignRequest
 from app.errors import (
     BadRequest,
     BodyTooLarge,
@@ -36,18 +38,21 @@ from app.errors import (
     IllegalTransition,
     ImageTooLarge,
     InvalidImage,
+    InvalidManifest,
     InvalidRequest,
     InvalidTags,
+    ManifestTooLong,
     NoStylePicture,
     NotFound,
     NotOffered,
     ServiceUnavailable,
+    SourceForbidden,
     UnknownStyle,
     UnknownUpload,
 )
 from app.outlook import NOTHING, Forecast, Waiting
 from app.planning import lane_of
-from app.submission import Desk, accept_campaign
+from app.submission import Desk
 
 POLL_AFTER: Final = "2"  #: seconds
 
@@ -58,27 +63,29 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
     "",
     status_code=202,
     response_model=schemas.Campaign,
-    summary="Hand in up to 1,000 pictures at once",
+    summary="Hand in up to 1,000 pictures at once, or 50,000 by a manifest",
+    openapi_extra=BODY,
     responses=documented(
         *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
         *(UnknownStyle, UnknownUpload, ServiceUnavailable, NotOffered, NoStylePicture),
         InvalidTags,
         BudgetExceeded,
         *UNLICENSED,
+        *(InvalidManifest, ManifestTooLong, SourceForbidden),
     ),
 )
-def create_campaign(
-    desk: TheDesk,
-    tenant_id: TenantId,
-    wanted: Annotated[CampaignRequest, Body(examples=[examples.CAMPAIGN_REQUEST])],
-    cancel_after: CancelAfterHeader = None,
+async def create_campaign(
+    request: Request, desk: TheDesk, tenant_id: TenantId, cancel_after: CancelAfterHeader = None
 ) -> Response:
     """
     All styles are pinned to their versions now. What concerns all pictures refuses the whole;
-    a picture that cannot be used becomes a failed job, and the others go on.
+    a picture that cannot be used becomes a failed job, and the others go on. A line of a manifest
+    that cannot be used becomes no job: `manifest_errors` lists them.
     """
-    campaign_id = accept_campaign(desk, tenant_id, with_deadline(wanted, cancel_after))
-    return shown(desk, tenant_id, campaign_id, accepted=True)
+    async with ordered(request, desk) as order:
+        order = replace(order, request=with_deadline(order.request, cancel_after))
+        campaign_id = await run_in_threadpool(accept, desk, tenant_id, order)
+    return await run_in_threadpool(shown, desk, tenant_id, campaign_id, accepted=True)
 
 
 @router.get(

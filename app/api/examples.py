@@ -155,6 +155,7 @@ CAMPAIGN: Final[dict[str, Any]] = {
         "canceled": 0,
         "rejected": 0,
         "expired": 0,
+        "refused": 3,
     },
     "cost": {
         "estimated_micros": 274000,
@@ -177,6 +178,7 @@ CAMPAIGN: Final[dict[str, Any]] = {
         "pause": f"/v1/campaigns/{ID}/pause",
         "resume": f"/v1/campaigns/{ID}/resume",
         "retry_failed": f"/v1/campaigns/{ID}/retry-failed",
+        "manifest_errors": f"/v1/campaigns/{ID}/manifest-errors",
     },
 }
 
@@ -205,6 +207,7 @@ JOB_REQUESTS: Final[dict[str, Any]] = {
     },
 }
 
+CAMPAIGN_OPTIONS: Final[dict[str, Any]] = {"name": "Spring 2027", "style": "great-wave@3"}
 CAMPAIGN_REQUEST: Final[dict[str, Any]] = {
     "name": "Spring 2027",
     "style": "great-wave@3",
@@ -222,8 +225,21 @@ CAMPAIGN_REQUEST: Final[dict[str, Any]] = {
             "input": {"url": "https://shop.example/4712.jpg"},
             "strength": 0.6,
             "metadata": {"page": 12},
+            "variants": [
+                {"custom_id": "4712-soft", "strength": 0.3},
+                {"custom_id": "4712-full", "style": "starry-night", "strength": 1.0},
+            ],
         },
     ],
+}
+CAMPAIGN_REQUESTS: Final[dict[str, Any]] = {
+    "items": {"value": CAMPAIGN_REQUEST},
+    "manifest": {"value": {**CAMPAIGN_OPTIONS, "manifest": {"upload_id": ID}}},
+    "bucket": {"value": {**CAMPAIGN_OPTIONS, "manifest": {"s3_prefix": "s3://photos/spring/"}}},
+}
+MANIFESTS: Final[dict[str, str]] = {
+    "application/x-ndjson": '{"custom_id": "4711", "input": {"url": "https://shop.example/a.jpg"}}\n',
+    "text/csv": "custom_id,url,strength\n4711,https://shop.example/a.jpg,0.6\n",
 }
 
 

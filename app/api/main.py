@@ -28,6 +28,7 @@ from app.api import (
     jobs,
     keys,
     kinds,
+    manifests,
     problems,
     provenance,
     reviews,
@@ -40,7 +41,7 @@ from app.api import (
 from app.api.deps import State
 from app.api.door import Door
 from app.api.schemas import Welcome
-from app.domain.requests import JobRequest
+from app.domain.requests import CampaignOptions, CampaignRequest, JobRequest
 
 Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[State]]
 
@@ -71,6 +72,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         uploads,
         jobs,
         campaigns,
+        manifests,
         handover,
         streams,
         estimates,
@@ -113,6 +115,8 @@ def _openapi(api: FastAPI) -> dict[str, Any]:
         )
         shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
             (JobRequest, "validation"),
+            (CampaignRequest, "validation"),
+            (CampaignOptions, "validation"),
             (problems.Problem, "serialization"),
         ]
         _, schema = models_json_schema(shapes, ref_template="#/components/schemas/{model}")

@@ -101,11 +101,11 @@ class Withdrawal(BaseModel):
 
 
 class UploadRequest(Request):
-    """A picture that is going to come."""
+    """A picture that is going to come, or a manifest."""
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="Of its bytes, in hex.")
     bytes: int = Field(ge=1)
-    media_type: Literal["image/jpeg", "image/png", "image/webp"]
+    media_type: Literal["image/jpeg", "image/png", "image/webp", "text/csv", "application/x-ndjson"]
 
 
 class Upload(BaseModel):
@@ -280,6 +280,10 @@ class Counts(BaseModel):
     canceled: int
     rejected: int
     expired: int
+    refused: int = Field(
+        description="Lines of the manifest that became no job, beside `total`: `manifest_errors`"
+        " says why."
+    )
 
 
 class CampaignCost(BaseModel):
@@ -301,6 +305,7 @@ class CampaignUrls(BaseModel):
     pause: str
     resume: str
     retry_failed: str
+    manifest_errors: str
 
 
 class Campaign(BaseModel):
@@ -369,6 +374,15 @@ class BulkReview(BaseModel):
     decision: Decision
     dry_run: bool
     count: int
+
+
+class ManifestError(BaseModel):
+    """A line of a manifest that became no job; `code` is one of `GET /problems`."""
+
+    line: int = Field(description="Counted from 1, with the header; of a prefix, its n-th object.")
+    custom_id: str | None
+    code: str
+    detail: str
 
 
 class Page(BaseModel, Generic[Item]):

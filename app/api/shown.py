@@ -172,6 +172,7 @@ def campaign_shown(
             canceled=campaign.canceled,
             rejected=campaign.rejected,
             expired=campaign.expired,
+            refused=campaign.refused,
         ),
         cost=schemas.CampaignCost(
             estimated_micros=_estimate(settings, campaign, progress, model),
@@ -373,6 +374,7 @@ def _campaign_urls(campaign_id: UUID) -> schemas.CampaignUrls:
         get=path,
         items=f"{path}/items",
         cancel=f"{path}/cancel",
+        manifest_errors=f"{path}/manifest-errors",
         pause=f"{path}/pause",
         resume=f"{path}/resume",
         retry_failed=f"{path}/retry-failed",

@@ -1,7 +1,8 @@
 """Pictures on their way in: a promise first, then the bytes, straight to the store if it can."""
 
+import hashlib
 from time import time
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Body, Request
@@ -13,7 +14,7 @@ from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
 from app.api.replies import reply
 from app.api.schemas import Upload, UploadRequest
-from app.db import intake
+from app.db import intake, manifests
 from app.errors import (
     BodyTooLarge,
     ImageTooLarge,
@@ -23,10 +24,11 @@ from app.errors import (
     StorageUnavailable,
     Unauthorized,
 )
+from app.manifest import Format, format_of
 from app.settings import Settings
 from app.signing import sign, verify
 from app.sources import look_at
-from app.storage import Blob, PresignedUpload, asset_key
+from app.storage import Blob, PresignedUpload, asset_key, manifest_key
 from app.submission import Desk
 
 SECONDS = 24 * 3600  #: how long a promise holds
@@ -40,7 +42,7 @@ signed = APIRouter(prefix="/v1/uploads", tags=["uploads"])
     "",
     status_code=201,
     response_model=Upload,
-    summary="Announce a picture and learn where to send it",
+    summary="Announce a picture or a manifest, and learn where to send it",
     responses=documented(BodyTooLarge, InvalidRequest),
 )
 def create_upload(
@@ -54,14 +56,17 @@ def create_upload(
     `received: true` means that we have them already. The upload can be used by any number of
     jobs and campaigns until it expires.
     """
-    limit = desk.settings.limits.body_bytes
+    listed = format_of(wanted.media_type) is not None
+    limits = desk.settings.limits
+    what, limit = ("manifest", limits.manifest_bytes) if listed else ("picture", limits.body_bytes)
     if wanted.bytes > limit:
-        raise BodyTooLarge(f"A picture may have up to {limit:,} bytes.", limit=limit)
+        raise BodyTooLarge(f"A {what} may have up to {limit:,} bytes.", limit=limit)
     with desk.sessions.begin() as session:
         row = intake.add_upload(
             session, tenant_id, digest=wanted.sha256, media_type=wanted.media_type, seconds=SECONDS
         )
-    place = None if row.digest else _place(desk, tenant_id, row.id, wanted)
+    known = row.digest and not listed
+    place = None if known else _place(desk, tenant_id, row.id, wanted)
     answer = Upload(
         id=row.id,
         received=place is None,
@@ -84,8 +89,8 @@ def create_upload(
         "requestBody": {
             "required": True,
             "content": {
-                f"image/{kind}": {"schema": {"type": "string", "format": "binary"}}
-                for kind in ("jpeg", "png", "webp")
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("image/jpeg", "image/png", "image/webp", *Format)
             },
         }
     },
@@ -98,21 +103,21 @@ async def put_content(
     sha256: str,
     expires: int,
     signature: str,
+    kind: Literal["picture", "manifest"] = "picture",
 ) -> Response:
     """The address as the upload gave it, with its query; refused bytes leave nothing behind."""
-    place = _path(upload_id, owner, sha256)
+    place = _path(upload_id, owner, sha256, kind)
     secret = desk.settings.secret_key.get_secret_value()
     verify(place, expires, signature, secret=secret, now=time())
     content = await request.body()
-    await run_in_threadpool(_take, desk, upload_id, owner, sha256, content)
+    take = _take if kind == "picture" else _take_manifest
+    await run_in_threadpool(take, desk, upload_id, owner, sha256, content)
     return Response(status_code=204)
 
 
 def _take(desk: Desk, upload_id: UUID, owner: UUID, digest: str, content: bytes) -> None:
     asset = look_at(content, tenant_id=owner, limits=desk.settings.limits)
-    if asset.digest != digest:
-        reason = {"pointer": "/sha256", "detail": f"the bytes sent have {asset.digest}"}
-        raise InvalidRequest("These are not the bytes that were announced.", errors=[reason])
+    _check_digest(asset.digest, digest)
     blob = Blob(asset_key(owner, digest), content, asset.media_type)
     desk.storage.put(blob)
     with desk.sessions.begin() as session:
@@ -120,16 +125,38 @@ def _take(desk: Desk, upload_id: UUID, owner: UUID, digest: str, content: bytes)
             desk.storage.put(blob)
 
 
+def _take_manifest(desk: Desk, upload_id: UUID, owner: UUID, digest: str, content: bytes) -> None:
+    limit = desk.settings.limits.manifest_bytes
+    if len(content) > limit:
+        raise BodyTooLarge(f"A manifest may have up to {limit:,} bytes.", limit=limit)
+    _check_digest(hashlib.sha256(content).hexdigest(), digest)
+    with desk.sessions() as session:
+        upload = manifests.uploaded(session, owner, upload_id)
+    if upload is None:
+        raise NotFound(f"There is no upload {upload_id}, or it has expired.")
+    desk.storage.put(Blob(manifest_key(owner, digest), content, upload.media_type))
+
+
+def _check_digest(sent: str, announced: str) -> None:
+    if sent != announced:
+        reason = {"pointer": "/sha256", "detail": f"the bytes sent have {sent}"}
+        raise InvalidRequest("These are not the bytes that were announced.", errors=[reason])
+
+
 def _place(desk: Desk, tenant_id: UUID, upload_id: UUID, wanted: UploadRequest) -> PresignedUpload:
     """The store's own door where it has one, else ours."""
+    listed = format_of(wanted.media_type) is not None
+    key = manifest_key if listed else asset_key
     presigned = desk.storage.upload_url(
-        asset_key(tenant_id, wanted.sha256),
+        key(tenant_id, wanted.sha256),
         sha256=wanted.sha256,
         bytes=wanted.bytes,
         media_type=wanted.media_type,
         expires=SECONDS,
     )
-    return presigned or _ours(desk.settings, _path(upload_id, tenant_id, wanted.sha256), wanted)
+    kind = "manifest" if listed else "picture"
+    path = _path(upload_id, tenant_id, wanted.sha256, kind)
+    return presigned or _ours(desk.settings, path, wanted)
 
 
 def _ours(settings: Settings, place: str, wanted: UploadRequest) -> PresignedUpload:
@@ -139,6 +166,7 @@ def _ours(settings: Settings, place: str, wanted: UploadRequest) -> PresignedUpl
     return PresignedUpload(f"{settings.public_url.rstrip('/')}{place}&{query}", headers)
 
 
-def _path(upload_id: UUID, owner: UUID, digest: str) -> str:
+def _path(upload_id: UUID, owner: UUID, digest: str, kind: str) -> str:
     """Says whose bytes will come and which, so that taking them needs no look-up."""
-    return f"/v1/uploads/{upload_id}/content?owner={owner}&sha256={digest}"
+    more = "" if kind == "picture" else f"&kind={kind}"
+    return f"/v1/uploads/{upload_id}/content?owner={owner}&sha256={digest}{more}"

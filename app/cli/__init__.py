@@ -18,6 +18,7 @@ from app.cli import (
     own_styles,
     review,
     styles,
+    submit,
     tenants,
     verify,
     webhooks,
@@ -33,6 +34,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 fleet.add(cli)
+submit.add(cli)
 work.add(cli)
 demo.add(cli)
 cli.add_typer(costs.commands, name="costs")

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli.work import bring, watch
-from app.client import Client, Sent
+from app.client import Client, Impasto, Sent
 from app.domain.requests import MAX_ITEMS
 from app.errors import BadRequest, Misconfigured
 from app.receiver import Receiver
@@ -68,9 +68,9 @@ def demo(
     with (
         running(out / "stack", keep=keep) as (url, key),
         Receiver() as receiver,
-        Client(url, key) as client,
+        Impasto(url, key) as client,
     ):
-        receiver.secret = client.get("/v1/webhook-secret")["secret"]
+        receiver.secret = client.webhook_secret()
         report = send(client, receiver, paths, out, size)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     show(report, out, console)

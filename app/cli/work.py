@@ -1,7 +1,6 @@
-"""Sending pictures and watching them, over HTTP, as anybody else would."""
+"""Watching work over HTTP, as anybody else would, and how it is shown."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,13 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from app.cli import controls
 from app.client import Client, Sent
-from app.domain.parameters import SOFT, OutputFormat
-from app.domain.requests import MAX_ITEMS
-from app.errors import BadRequest, ImpastoError
-
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+from app.errors import ImpastoError
 
 Url = Annotated[str, typer.Option(envvar="IMPASTO_PUBLIC_URL", help="The service.")]
 Key = Annotated[str, typer.Option(envvar="IMPASTO_API_KEY", help="Your API key.")]
@@ -26,63 +20,7 @@ LOCAL = "http://127.0.0.1:8000"
 
 def add(cli: typer.Typer) -> None:
     """The commands of this module."""
-    for command in (submit, status):
-        cli.command()(command)
-
-
-def submit(
-    directory: Annotated[Path, typer.Argument(exists=True, help="A folder, or one picture.")],
-    style: controls.Style,
-    key: Key,
-    url: Url = LOCAL,
-    name: Annotated[str, typer.Option(help="The campaign's name.")] = "",
-    strength: controls.Strength = 1.0,
-    keep_colour: controls.KeepColour = 0.0,
-    variation: controls.Variation = None,
-    mask: controls.Mask = None,
-    mask_feather: controls.MaskFeather = SOFT,
-    deterministic: controls.Deterministic = False,
-    size: controls.Size = None,
-    print_: controls.Print = False,
-    quality: controls.Quality = 90,
-    format: Annotated[OutputFormat, typer.Option(help="Of the outputs.")] = OutputFormat.JPEG,
-    territory: controls.Territory = "",
-    channel: controls.Channel = "",
-    out: Annotated[Path | None, typer.Option(help="Wait, and put the outputs here.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Send every picture of a folder as one campaign, and watch it; a mask is for all of them."""
-    paths = pictures(directory)
-    look = {
-        "style": style,
-        "strength": strength,
-        "keep_colour": keep_colour,
-        "variation": variation,
-        "deterministic": deterministic,
-        "quality": "print" if print_ else "standard",
-        "output": {"format": format.value, "quality": quality, "size": size},
-        "territory": territory or [],
-        "channel": channel or [],
-    }
-    with Client(url, key) as client:
-        if mask is not None:
-            look["mask"] = {"upload_id": client.upload(mask).upload_id, "feather": mask_feather}
-        sent = bring(client, paths, quiet=as_json)
-        if not sent:
-            raise BadRequest("Not one of these pictures was accepted.")
-        body = {"name": name or directory.resolve().name, **look, "items": _items(sent)}
-        campaign = watch(client, client.post("/v1/campaigns", body)["id"], quiet=as_json)
-        if out is not None:
-            _download(client, campaign["id"], out)
-    _say(campaign, as_json=as_json)
-    sys.exit(0 if campaign["counts"]["succeeded"] == len(paths) else 1)
-
-
-def _items(sent: list[Sent]) -> list[dict[str, Any]]:
-    return [
-        {"custom_id": f"{number:04d}-{one.path.name}", "input": {"upload_id": one.upload_id}}
-        for number, one in enumerate(sent)
-    ]
+    cli.command()(status)
 
 
 def status(
@@ -94,7 +32,7 @@ def status(
             campaign = watch(client, campaign_id, quiet=as_json)
         else:
             campaign = client.get(f"/v1/campaigns/{campaign_id}")
-    _say(campaign, as_json=as_json)
+    say(campaign, as_json=as_json)
 
 
 def styles(key: Key, url: Url = LOCAL, as_json: Json = False) -> None:
@@ -111,26 +49,15 @@ def styles(key: Key, url: Url = LOCAL, as_json: Json = False) -> None:
     Console().print(table)
 
 
-def pictures(directory: Path) -> list[Path]:
-    """The pictures in a folder, by name. Raises `BadRequest` where there is none, or too many."""
-    found = [directory] if directory.is_file() else sorted(directory.iterdir())
-    paths = [path for path in found if path.suffix.lower() in PICTURES]
-    if not paths:
-        raise BadRequest(f"{directory} holds no JPEG, PNG or WebP picture.")
-    if len(paths) > MAX_ITEMS:
-        raise BadRequest(f"{directory} holds {len(paths)} pictures; a campaign takes {MAX_ITEMS}.")
-    return paths
-
-
 def bring(client: Client, paths: list[Path], *, quiet: bool) -> list[Sent]:
     """Upload with a progress bar; refusals are told and left out."""
-    with _progress(quiet) as progress:
-        task = progress.add_task("uploading", total=len(paths))
+    with progress(quiet) as bar:
+        task = bar.add_task("uploading", total=len(paths))
 
         def seen(path: Path, error: ImpastoError | None) -> None:
-            progress.advance(task)
+            bar.advance(task)
             if error is not None:
-                progress.console.print(f"{path.name}: {error}", style="yellow")
+                bar.console.print(f"{path.name}: {error}", style="yellow")
 
         return client.upload_all(paths, seen)
 
@@ -138,16 +65,16 @@ def bring(client: Client, paths: list[Path], *, quiet: bool) -> list[Sent]:
 def watch(client: Client, campaign_id: str, *, quiet: bool) -> dict[str, Any]:
     """Follow a campaign to its end with a progress bar."""
     campaign: dict[str, Any] = {}
-    with _progress(quiet) as progress:
-        task = progress.add_task("stylizing")
+    with progress(quiet) as bar:
+        task = bar.add_task("stylizing")
         for campaign in client.watch(f"/v1/campaigns/{campaign_id}"):
             counts = campaign["counts"]
             left = counts["queued"] + counts["running"] + counts["in_review"]
-            progress.update(task, total=counts["total"], completed=counts["total"] - left)
+            bar.update(task, total=counts["total"], completed=counts["total"] - left)
     return campaign
 
 
-def _progress(quiet: bool) -> Progress:
+def progress(quiet: bool) -> Progress:
     return Progress(
         TextColumn("{task.description:>10}"),
         BarColumn(),
@@ -158,19 +85,7 @@ def _progress(quiet: bool) -> Progress:
     )
 
 
-def _download(client: Client, campaign_id: str, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    path = f"/v1/campaigns/{campaign_id}/items"
-    for item in client.pages(path, status="succeeded", limit=200):
-        if item["output"]["url"] is None:
-            Console(stderr=True).print(f"{item['custom_id']}: kept back by its style's licence")
-            continue
-        suffix = OutputFormat(item["output"]["media_type"].removeprefix("image/")).value
-        name = Path(item["custom_id"]).stem
-        (out / f"{name}.{suffix}").write_bytes(client.download(item["output"]["url"]))
-
-
-def _say(campaign: dict[str, Any], *, as_json: bool) -> None:
+def say(campaign: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(campaign))
         return

@@ -160,6 +160,13 @@ def hand_back(session: Session, held: Iterable[Held], *, by: str) -> int:
     return len(carry_out(session, JobStatus.QUEUED, _HAND_BACK, by=by, note=note, **given))
 
 
+def defer(session: Session, held: Held, *, seconds: float, by: str) -> None:
+    """Return a job for a while because another one brings what it needs."""
+    mine = and_(Job.id == held.id, Job.attempt == held.attempt, Job.status == JobStatus.RUNNING)
+    later = func.now() + timedelta(seconds=seconds)
+    move(session, JobStatus.QUEUED, mine, by=by, note="waits for its picture", available_at=later)
+
+
 def fetched(
     session: Session,
     held: Held,

@@ -17,7 +17,7 @@ class EstimateRequest(CampaignRequest):
     """
 
     name: Word = "estimate"
-    items: Annotated[list[CampaignItem], Field(max_length=MAX_ITEMS)] = []
+    items: Annotated[tuple[CampaignItem, ...], Field(max_length=MAX_ITEMS)] = ()
     input: Input | None = None
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] | None = Field(
         None, description="How many pictures there will be, where they are not there yet."
@@ -29,7 +29,9 @@ class EstimateRequest(CampaignRequest):
     )
 
     @model_validator(mode="after")
-    def _one_kind(self) -> "EstimateRequest":
+    def _one_list(self) -> "EstimateRequest":
+        if self.manifest is not None:
+            raise ValueError("give items or their count: a manifest is not read for an estimate")
         if [bool(self.items), self.input is not None, self.count is not None].count(True) != 1:
             raise ValueError("give one of items, input and count")
         return self

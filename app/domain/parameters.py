@@ -1,5 +1,6 @@
 """What a caller may ask of one picture, and the key under which equal requests are equal."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 from typing import Annotated, Final
@@ -164,5 +165,10 @@ def render_key(*, content: str, style: str, stylizer: str, parameters: Parameter
 
     `content` and `stylizer` are SHA-256 digests, `style` is `slug@version`.
     """
-    parts = (content, style, stylizer, parameters.model_dump_json())
-    return sha256("\n".join(parts).encode()).hexdigest()
+    return render_keys(style=style, stylizer=stylizer, parameters=parameters)(content)
+
+
+def render_keys(*, style: str, stylizer: str, parameters: Parameters) -> Callable[[str], str]:
+    """The same for many pictures: from the digest of each to its key."""
+    rest = "\n".join(("", style, stylizer, parameters.model_dump_json()))
+    return lambda content: sha256((content + rest).encode()).hexdigest()

@@ -24,6 +24,8 @@ from app.domain.tags import Tags
 from app.domain.terms import CancelAfter, Priority, ReviewRule, Terms
 
 MAX_ITEMS: Final = 1_000
+MAX_VARIANTS: Final = 20  #: outputs of one item
+MAX_WORD: Final = 255
 MAX_METADATA_BYTES: Final = 4_096
 
 
@@ -38,7 +40,7 @@ def storable(text: str) -> str:
     return text
 
 
-Word = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(storable)]
+Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD), AfterValidator(storable)]
 Url = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(storable)]
 
 
@@ -164,28 +166,23 @@ class JobRequest(JobOptions):
     input: Input
 
 
-class CampaignItem(Request):
-    """
-    One picture of a campaign; style, controls and mask only where they differ from the rest.
+class Controls(Request):
+    """How one output is to look, where it differs from the rest."""
 
-    Its tags are added to those of the campaign, or stand in their place.
-    """
-
-    custom_id: Word
-    input: Input
     style: StyleWish | None = None
     strength: Strength | None = None
     keep_colour: KeepColour | None = None
     variation: Variation = None
-    mask: MaskRequest | None = None
-    metadata: Metadata = {}
-    tags: Tags = {}
 
     @property
     def own(self) -> dict[str, Any]:
-        """The parameters that the item has of its own."""
-        mine = self.model_dump(include={"strength", "keep_colour", "variation"})
-        return {name: value for name, value in mine.items() if value is not None}
+        """The parameters that are given here."""
+        mine = (
+            ("strength", self.strength),
+            ("keep_colour", self.keep_colour),
+            ("variation", self.variation),
+        )
+        return {name: value for name, value in mine if value is not None}
 
 
 Budget = Annotated[
@@ -199,22 +196,117 @@ Budget = Annotated[
 ]
 
 
-class CampaignRequest(JobOptions):
-    """Many pictures under one name; the style's version is pinned when it is accepted."""
+class Variant(Controls):
+    """One output of an item, under a name of its own."""
+
+    custom_id: Word
+
+
+class CommonVariant(Controls):
+    """One output of every item, named after the item: `4711` and `hero` make `4711-hero`."""
+
+    suffix: Annotated[Word, Field(max_length=64)]
+
+
+class CampaignItem(Controls):
+    """
+    One picture of a campaign; style, controls and mask only where they differ from the rest.
+
+    Its tags are added to those of the campaign, or stand in their place. With `variants` it
+    becomes as many outputs; each takes from the item what it does not say.
+    """
+
+    custom_id: Word
+    input: Input
+    mask: MaskRequest | None = None
+    metadata: Metadata = Field(default_factory=dict)  # a literal would be copied deeply
+    tags: Tags = Field(default_factory=dict)
+    variants: Annotated[tuple[Variant, ...], Field(max_length=MAX_VARIANTS)] = ()
+
+    def varied(self, custom_id: str, controls: Controls) -> "CampaignItem":
+        """The item as one of its outputs. Raises `ValueError` for a name that is too long."""
+        if len(custom_id) > MAX_WORD:
+            raise ValueError(f"{custom_id[:40]!r}... has more than {MAX_WORD} characters")
+        style = {"style": controls.style} if controls.style is not None else {}
+        names = {"custom_id": custom_id, "variants": ()}
+        return self.model_copy(update={**controls.own, **style, **names})
+
+
+class ManifestRequest(Request):
+    """Where the items are listed: in an upload of yours, or by a bucket that we may read."""
+
+    upload_id: UUID | None = None
+    s3_prefix: Annotated[
+        Word | None,
+        Field(
+            pattern="^s3://",
+            description="Every picture under it becomes an item, named by its key behind the last"
+            " slash of the prefix.",
+            examples=["s3://photos/spring/"],
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> "ManifestRequest":
+        if (self.upload_id is None) == (self.s3_prefix is None):
+            raise ValueError("give either upload_id or s3_prefix")
+        return self
+
+
+class CampaignOptions(JobOptions):
+    """Everything about a campaign but its items."""
 
     name: Word
     budget_micros: Budget | None = None
-    items: Annotated[list[CampaignItem], Field(min_length=1, max_length=MAX_ITEMS)]
+    variants: Annotated[
+        tuple[CommonVariant, ...],
+        Field(
+            max_length=MAX_VARIANTS,
+            description="Outputs of every item that has no variants of its own.",
+        ),
+    ] = ()
 
     @model_validator(mode="after")
-    def _ids_are_unique(self) -> "CampaignRequest":
-        seen: set[str] = set()
-        for item in self.items:
-            if item.custom_id in seen:
-                raise ValueError(f"custom_id {item.custom_id!r} is there twice")
-            seen.add(item.custom_id)
+    def _suffixes_are_unique(self) -> "CampaignOptions":
+        if len({one.suffix for one in self.variants}) < len(self.variants):
+            raise ValueError("two variants have the same suffix")
         return self
 
     def parameters_of(self, item: CampaignItem) -> Parameters:
         """The campaign's parameters, with the item's own where it has some."""
         return self.parameters.model_copy(update=item.own)
+
+    def outputs(self, item: CampaignItem) -> list[CampaignItem]:
+        """What becomes of an item. Raises `ValueError` for a name that is too long."""
+        if item.variants:
+            return [item.varied(one.custom_id, one) for one in item.variants]
+        if self.variants:
+            return [item.varied(f"{item.custom_id}-{one.suffix}", one) for one in self.variants]
+        return [item]
+
+
+class CampaignRequest(CampaignOptions):
+    """Many pictures under one name; the style's version is pinned when it is accepted."""
+
+    items: Annotated[tuple[CampaignItem, ...], Field(min_length=1, max_length=MAX_ITEMS)] = ()
+    manifest: ManifestRequest | None = None
+
+    @model_validator(mode="after")
+    def _one_list(self) -> "CampaignRequest":
+        if bool(self.items) == (self.manifest is not None):
+            raise ValueError("give either items or a manifest")
+        return self
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> "CampaignRequest":
+        seen: set[str] = set()
+        for item in self.all_outputs:
+            if item.custom_id in seen:
+                raise ValueError(f"custom_id {item.custom_id!r} is there twice")
+            seen.add(item.custom_id)
+        return self
+
+    @property
+    def all_outputs(self) -> list[CampaignItem]:
+        """What becomes of the items, in their order."""
+        return [output for item in self.items for output in self.outputs(item)]

@@ -3,7 +3,14 @@
 from typing import assert_never
 
 from app.settings import LocalStorageSettings, S3StorageSettings
-from app.storage.contract import Blob, PresignedUpload, Storage, asset_key, style_picture_key
+from app.storage.contract import (
+    Blob,
+    PresignedUpload,
+    Storage,
+    asset_key,
+    manifest_key,
+    style_picture_key,
+)
 from app.storage.local import LocalStorage
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "PresignedUpload",
     "Storage",
     "asset_key",
+    "manifest_key",
     "open_storage",
     "style_picture_key",
 ]

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import BinaryIO, Final, NamedTuple, Protocol
 from uuid import UUID
 
 from app.errors import NotFound
@@ -39,6 +39,10 @@ class Storage(Protocol):
         """The bytes under `key`; raises `NotFound`."""
         ...
 
+    def open(self, key: str) -> BinaryIO:
+        """The bytes under `key` as a file, never all in memory; raises `NotFound`."""
+        ...
+
     def head(self, key: str, amount: int) -> tuple[bytes, int]:
         """The first `amount` bytes under `key`, and how many there are; raises `NotFound`."""
         ...
@@ -69,6 +73,11 @@ class Storage(Protocol):
 def asset_key(tenant_id: UUID, digest: str) -> str:
     """Where an asset lives: tenants apart, and no directory with more than a part of them."""
     return f"assets/{tenant_id}/{digest[:2]}/{digest}"
+
+
+def manifest_key(tenant_id: UUID, digest: str) -> str:
+    """Where an uploaded manifest lies: apart from pictures, which are served."""
+    return f"manifests/{tenant_id}/{digest[:2]}/{digest}"
 
 
 def style_picture_key(owner: UUID | None, digest: str) -> str:

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Final
+from typing import BinaryIO, Final
 
 from app.errors import Misconfigured, NotFound, StorageUnavailable
 from app.storage.contract import Blob, PresignedUpload, checked
@@ -39,6 +39,14 @@ class LocalStorage:
     def get(self, key: str) -> bytes:
         try:
             return self._place(key).read_bytes()
+        except _ABSENT:
+            raise NotFound("There is no such asset.") from None
+        except OSError as error:
+            raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
+
+    def open(self, key: str) -> BinaryIO:
+        try:
+            return self._place(key).open("rb")
         except _ABSENT:
             raise NotFound("There is no such asset.") from None
         except OSError as error:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from boto3.s3.transfer import TransferConfig
 from boto3.session import Session
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 CONNECTIONS: Final = 16  #: requests in flight for one process
 DELETIONS: Final = 1_000  #: of one request; more is refused
+IN_MEMORY: Final = 2**20  #: bytes of what is opened; the rest waits in a file
+CHUNK: Final = 2**16
 ATTEMPTS: Final = 3  #: of one request, the first included; after that the job waits its turn
 IMMUTABLE: Final = "public, max-age=31536000, immutable"  # a key names its content
 
@@ -59,6 +62,15 @@ class S3Storage:
         with self._errors():
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key))
             return answer["Body"].read()
+
+    def open(self, key: str) -> BinaryIO:
+        file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the caller closes it
+        with self._errors():
+            answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key))
+            for chunk in answer["Body"].iter_chunks(CHUNK):
+                file.write(chunk)
+        file.seek(0)
+        return cast(BinaryIO, file)
 
     def head(self, key: str, amount: int) -> tuple[bytes, int]:
         wanted = f"bytes=0-{amount - 1}"

@@ -35,6 +35,7 @@ def test_a_campaign_is_accepted_and_can_be_followed(api: Api, client: TestClient
         "canceled": 0,
         "rejected": 0,
         "expired": 0,
+        "refused": 0,
     }
     items = client.get(campaign["urls"]["items"], params={"limit": 2}).json()
     assert [item["custom_id"] for item in items["data"]] == ["0", "1"]

@@ -1,7 +1,7 @@
 """What the io worker does: webhooks out, pictures in, repairs."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from hashlib import sha256
@@ -31,7 +31,7 @@ from app.signing import webhook_secret
 from app.storage import asset_key, open_storage
 from app.webhooks import Sender
 from tests.loopback import Loopback, Received, Script, reply, serving
-from tests.rows import Ground, new_ground, new_jobs
+from tests.rows import Ground, new_campaign, new_ground, new_jobs
 from tests.tickets import ListTickets
 from workers.delivery import PostRoom, deliver
 from workers.fetching import Porter, fetch
@@ -261,6 +261,76 @@ def test_a_picture_behind_a_url_is_stored_and_queued(
     assert porter.storage.get(asset_key(ground.tenant_id, job.content_digest)) == content
     assert isinstance(porter.tickets, ListTickets)
     assert porter.tickets.lanes == [Lane.FETCH, Lane.INTERACTIVE]
+
+
+def queue_variants(
+    sessions: Sessions, ground: Ground, url: str, strengths: Sequence[float]
+) -> list[UUID]:
+    """Outputs of one item of a campaign."""
+    planned = [
+        NewJob(
+            id=new_id(),
+            lane=Lane.FETCH,
+            source=url,
+            style_version_id=ground.style_version_id,
+            parameters=Parameters(strength=strength).model_dump(mode="json"),
+            custom_id=str(strength),
+        )
+        for strength in strengths
+    ]
+    about: dict[str, Any] = {"webhook": None, "rate_card": "test", "tenant_id": ground.tenant_id}
+    with sessions.begin() as session:
+        campaign_id = new_campaign(session, ground, 1)
+        intake.add_jobs(session, planned, campaign_id=campaign_id, **about)
+    return [job.id for job in planned]
+
+
+def test_the_outputs_of_one_item_share_one_fetch(
+    porter: Porter, sessions: Sessions, ground: Ground
+) -> None:
+    with serving(lambda _: [reply(200, jpeg())]) as server:
+        ids = queue_variants(sessions, ground, f"{server.url}/a.jpg", [0.1, 0.5, 0.9])
+        for _ in ids:
+            assert fetch(porter) == {"fetched": 1}
+        assert len(server.received) == 1
+    made = [find(sessions, job_id) for job_id in ids]
+    assert {job.lane for job in made} == {Lane.CAMPAIGN}
+    assert len({job.content_digest for job in made}) == 1
+    assert len({job.render_key for job in made}) == 3
+
+
+def test_an_output_waits_while_an_older_one_of_its_item_is_fetched(
+    porter: Porter, sessions: Sessions, ground: Ground
+) -> None:
+    waited: list[dict[str, int]] = []
+
+    def meanwhile(_: Received) -> list[bytes]:
+        waited.append(fetch(porter))
+        return [reply(200, jpeg())]
+
+    with serving(meanwhile) as server:
+        first, second = queue_variants(sessions, ground, f"{server.url}/a.jpg", [0.1, 0.5])
+        assert fetch(porter) == {"fetched": 1}
+        assert waited == [{"waits": 1}]
+        later = find(sessions, second)
+        assert (later.status, later.lane) == (JobStatus.QUEUED, Lane.FETCH)
+        assert fetch(porter) == {}  # not yet
+        with sessions.begin() as session:
+            session.execute(text("UPDATE jobs SET available_at = now()"))
+        assert fetch(porter) == {"fetched": 1}
+        assert len(server.received) == 1
+    assert find(sessions, first).content_digest == find(sessions, second).content_digest
+
+
+def test_an_output_is_fetched_by_itself_where_the_older_one_failed(
+    porter: Porter, sessions: Sessions, ground: Ground
+) -> None:
+    answers = [reply(404), reply(200, jpeg())]
+    with serving(lambda _: [answers.pop(0)]) as server:
+        first, second = queue_variants(sessions, ground, f"{server.url}/a.jpg", [0.1, 0.5])
+        assert [fetch(porter), fetch(porter)] == [{"broken": 1}, {"fetched": 1}]
+    assert find(sessions, first).status is JobStatus.FAILED
+    assert find(sessions, second).lane is Lane.CAMPAIGN
 
 
 def test_a_mix_has_the_render_key_it_would_have_had_at_the_door(

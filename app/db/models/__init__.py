@@ -16,6 +16,7 @@ from app.db.models.erasures import ErasedPicture, Erasure, ErasureKind
 from app.db.models.events import Delivery, DeliveryState, EventRow
 from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
+from app.db.models.manifests import ManifestError
 from app.db.models.styles import (
     Style,
     StyleHistory,
@@ -54,6 +55,7 @@ __all__ = [
     "KnownRateCard",
     "LanePace",
     "LedgerEntry",
+    "ManifestError",
     "Style",
     "StyleHistory",
     "StyleNotice",

@@ -49,6 +49,7 @@ class Campaign(Base):
     rejected: Mapped[int] = mapped_column(server_default="0")
     expired: Mapped[int] = mapped_column(server_default="0")
     in_review: Mapped[int] = mapped_column(server_default="0")  #: not ended, and yet paid for
+    refused: Mapped[int] = mapped_column(server_default="0")  #: lines that became no job
     cost_micros: Mapped[int] = mapped_column(BigInteger, server_default="0")
     budget_micros: Mapped[int | None] = mapped_column(BigInteger)
     #: Of the budget, set aside for jobs that may be claimed or are running.

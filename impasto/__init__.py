@@ -1,0 +1,1 @@
+"""The public names of Impasto for those who only talk to a service."""
