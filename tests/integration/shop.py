@@ -16,7 +16,13 @@ from app.catalog import Catalog, sync
 from app.db import keys
 from app.domain.job import Lane
 from app.outlook import Outlook
-from app.settings import EngineSettings, LocalStorageSettings, Settings, WorkerSettings
+from app.settings import (
+    EngineSettings,
+    LocalStorageSettings,
+    MarkingSettings,
+    Settings,
+    WorkerSettings,
+)
 from app.submission import Desk
 from tests.integration.test_api_uploads import upload_of
 from tests.tickets import ListTickets
@@ -78,6 +84,7 @@ def open_shop(
             "public_url": "http://testserver",
             "storage": LocalStorageSettings(root=directory),
             "engine": EngineSettings(kind=kind),
+            "marking": MarkingSettings(development=directory / "marking"),
             "worker": WorkerSettings(heartbeat_seconds=60, lease_seconds=120),
         }
     )

@@ -46,6 +46,12 @@ def settled(shop: Shop) -> list[LedgerEntry]:
         return list(session.scalars(select(LedgerEntry).where(kind).order_by(LedgerEntry.id)))
 
 
+def charged(one: LedgerEntry) -> Usage:
+    """What an entry says that a picture took."""
+    signatures = one.signatures or 0
+    return Usage(one.device_ms or 0, one.cpu_ms or 0, one.stored_bytes or 0, signatures)
+
+
 def test_the_ledger_adds_up_to_what_the_engine_took(drawing: Shop) -> None:
     drawing.post("/v1/campaigns", drawing.campaign(SIZES * 3))
     calls: list[float] = []
@@ -67,10 +73,7 @@ def test_the_ledger_adds_up_to_what_the_engine_took(drawing: Shop) -> None:
     assert sum(shares) == pytest.approx(measured, rel=0.02)
     assert sum(entry.device_ms or 0 for entry in entries) == pytest.approx(measured, rel=0.02)
     card = drawing.desk.settings.rate_card
-    exact = sum(
-        exactly(card, Usage(one.device_ms or 0, one.cpu_ms or 0, one.stored_bytes or 0))
-        for one in entries
-    )
+    exact = sum(exactly(card, charged(one)) for one in entries)
     assert sum(entry.amount_micros for entry in entries) == pytest.approx(exact, abs=1)
     assert {entry.rate_card for entry in entries} == {card.name}
 
@@ -84,7 +87,7 @@ def test_a_job_shows_what_it_is_charged_for(shop: Shop) -> None:
     # A JPEG of that size takes milliseconds in the child, and as many to encode here.
     assert 0.002 < parts["cpu"]["quantity"] < 1.0
     assert parts["storage"]["quantity"] == item["output"]["bytes"] / 1e9
-    assert parts["signing"]["quantity"] == 0
+    assert parts["signing"]["quantity"] == 1
     assert item["cost"]["rate_card"] == "2026-12"
 
 
@@ -94,10 +97,7 @@ def test_pictures_that_cost_less_than_a_millionth_add_up_all_the_same(shop: Shop
     shop.serve()
     entries = settled(shop)
     card = shop.studio.rate_card
-    exact = sum(
-        exactly(card, Usage(one.device_ms or 0, one.cpu_ms or 0, one.stored_bytes or 0))
-        for one in entries
-    )
+    exact = sum(exactly(card, charged(one)) for one in entries)
     assert sum(entry.amount_micros for entry in entries) == pytest.approx(exact, abs=1)
     assert {entry.rate_card for entry in entries} == {"cheap"}, "the card it was done under"
 
