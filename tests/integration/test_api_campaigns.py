@@ -31,6 +31,7 @@ def test_a_campaign_is_accepted_and_can_be_followed(api: Api, client: TestClient
         "running": 0,
         "in_review": 0,
         "succeeded": 0,
+        "cached": 0,
         "failed": 0,
         "canceled": 0,
         "rejected": 0,
