@@ -83,11 +83,8 @@ class Trainer:
     def _judge(self, name: str) -> Judge:
         side, names = self.config.style_side, self.config.styles.values()
         images = [read_picture(self.folders.styles / n, side) for n in names]
-        judge = Judge(
-            Backbone.load(self.folders.backbones / name).to(self.device), images, self.dtype
-        )
-        judge.backbone = self._compiled(judge.backbone)  # now: style pictures have many sizes
-        return judge
+        backbone = Backbone.load(self.folders.backbones / name).to(self.device)
+        return Judge(backbone, images, self.dtype)
 
     def _compiled(self, module: Any) -> Any:
         """

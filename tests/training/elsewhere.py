@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import torch
@@ -72,16 +71,13 @@ class _Module(_DummyBackendModule):  # type: ignore[misc]  # untyped to mypy
         return [torch.bfloat16]
 
 
-@cache
-def _known() -> None:
-    """Once in a process; PyTorch cannot forget a kind of device."""
-    _setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
+# While tests are collected: the first gradient of a process fixes which devices can have any.
+_setup_privateuseone_for_python_backend(NAME, backend_module=_Module())
 
 
 @contextmanager
 def elsewhere() -> Iterator[torch.device]:
     """While it lasts, tensors can be made there, and none of them meets one of the CPU."""
-    _known()
     before = torch._C._only_lift_cpu_tensors()
     torch._C._set_only_lift_cpu_tensors(True)  # or `torch.tensor` would go there past the mode
     try:
