@@ -1,7 +1,7 @@
 """Campaigns that can be steered: rounds, pauses, priorities, deadlines, budgets and reviews.
 
-Revision ID: 0003
-Revises: 0008
+Revision ID: 0005
+Revises: 0004
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0003"
-down_revision = "0008"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """Webhook endpoints, every attempt of a delivery, and circuits of receivers that do not answer.
 
-Revision ID: 0005
-Revises: 0009
+Revision ID: 0007
+Revises: 0006
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0005"
-down_revision = "0009"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """Costs in parts, cards that stay, tags, who submitted, and what devices did all day.
 
-Revision ID: 0008
-Revises: 0010
+Revision ID: 0004
+Revises: 0003
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0008"
-down_revision = "0010"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
