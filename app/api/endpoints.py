@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.api import examples, hook_schemas
-from app.api.deps import KEYED, TenantId, TheDesk
+from app.api.deps import KEYED, Principal, TenantId, TheDesk, takes
 from app.api.problems import documented
 from app.api.replies import UNCACHED, reply
-from app.db import delivery_log, endpoints
+from app.db import audit, delivery_log, endpoints
 from app.db.models import DisabledBecause
 from app.domain.endpoints import EndpointChange, EndpointRequest, RotateRequest
+from app.domain.scopes import Scope
 from app.errors import (
     EndpointDisabled,
     InvalidRequest,
@@ -41,6 +42,7 @@ SECRET = {"Cache-Control": "no-store"}
 def create_endpoint(
     desk: TheDesk,
     tenant_id: TenantId,
+    by: Principal,
     wanted: Annotated[EndpointRequest, Body(examples=[examples.ENDPOINT_REQUEST])],
 ) -> Response:
     """Its secret is at `/secret`; send it a `/test` before you rely on it."""
@@ -51,6 +53,7 @@ def create_endpoint(
             its = endpoints.get(session, tenant_id, endpoint_id)
             endpoints.disable(session, its, DisabledBecause.ASKED)
         content = _shown(session, tenant_id, endpoint_id)
+        _tell(session, tenant_id, endpoint_id, "created", by)
     place = {"Location": f"/v1/webhook-endpoints/{endpoint_id}"}
     return reply(content, 201, {**UNCACHED, **place})
 
@@ -82,7 +85,7 @@ def get_endpoint(desk: TheDesk, tenant_id: TenantId, endpoint_id: UUID) -> Respo
     responses=documented(NotFound, InvalidRequest, SourceForbidden),
 )
 def change_endpoint(
-    desk: TheDesk, tenant_id: TenantId, endpoint_id: UUID, wanted: Change
+    desk: TheDesk, tenant_id: TenantId, by: Principal, endpoint_id: UUID, wanted: Change
 ) -> Response:
     """
     What is not named stays. Disabling gives up what waits for it; nothing that happens while it is
@@ -94,6 +97,7 @@ def change_endpoint(
         its = endpoints.get(session, tenant_id, endpoint_id)
         endpoints.change(session, its, **wanted.columns)
         content = _shown(session, tenant_id, endpoint_id)
+        _tell(session, tenant_id, endpoint_id, "changed", by)
     return reply(content, 200, UNCACHED)
 
 
@@ -103,7 +107,9 @@ def change_endpoint(
     summary="Send nothing more to one",
     responses=documented(NotFound),
 )
-def delete_endpoint(desk: TheDesk, tenant_id: TenantId, endpoint_id: UUID) -> Response:
+def delete_endpoint(
+    desk: TheDesk, tenant_id: TenantId, by: Principal, endpoint_id: UUID
+) -> Response:
     """As it was last. What was delivered to it stays in `GET /v1/webhook-deliveries`."""
     with desk.sessions.begin() as session:
         its = endpoints.get(session, tenant_id, endpoint_id)
@@ -111,6 +117,7 @@ def delete_endpoint(desk: TheDesk, tenant_id: TenantId, endpoint_id: UUID) -> Re
         endpoints.disable(session, its, DisabledBecause.DELETED)
         session.refresh(its)
         content = hook_schemas.endpoint_shown(row)
+        _tell(session, tenant_id, endpoint_id, "deleted", by)
     return reply(content, 200, UNCACHED)
 
 
@@ -119,6 +126,7 @@ def delete_endpoint(desk: TheDesk, tenant_id: TenantId, endpoint_id: UUID) -> Re
     response_model=hook_schemas.EndpointSecret,
     summary="What verifies its webhooks",
     responses=documented(NotFound),
+    openapi_extra=takes(Scope.ADMIN),  # who has it can speak in our name
 )
 def get_secret(desk: TheDesk, tenant_id: TenantId, endpoint_id: UUID) -> Response:
     """The newest secret, and those that sign beside it for a while."""
@@ -137,6 +145,7 @@ def get_secret(desk: TheDesk, tenant_id: TenantId, endpoint_id: UUID) -> Respons
 def rotate_secret(
     desk: TheDesk,
     tenant_id: TenantId,
+    by: Principal,
     endpoint_id: UUID,
     wanted: Annotated[RotateRequest | None, Body(examples=[{"overlap_seconds": 86_400}])] = None,
 ) -> Response:
@@ -146,6 +155,7 @@ def rotate_secret(
         endpoints.rotate(session, endpoints.get(session, tenant_id, endpoint_id), overlap=overlap)
         session.flush()
         content = _shown(session, tenant_id, endpoint_id)
+        _tell(session, tenant_id, endpoint_id, "rotated", by)
     return reply(content, 200, UNCACHED)
 
 
@@ -163,6 +173,12 @@ def test_endpoint(desk: TheDesk, tenant_id: TenantId, endpoint_id: UUID) -> Resp
         content = hook_schemas.delivery_shown(delivery_log.one(session, tenant_id, delivery_id))
     desk.tickets.deliver()
     return reply(content, 200, UNCACHED)
+
+
+def _tell(session: Session, tenant_id: UUID, endpoint_id: UUID, deed: str, by: str) -> None:
+    """In the audit log; where it leads and what it hears may be somebody's, and is not told."""
+    target = f"endpoint:{endpoint_id}"
+    audit.record(session, tenant_id, by=by, action=f"endpoint.{deed}", target=target)
 
 
 def _shown(session: Session, tenant_id: UUID, endpoint_id: UUID) -> hook_schemas.Endpoint:

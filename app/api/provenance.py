@@ -21,7 +21,7 @@ from app.api.shown import card_shown, cost_shown, provenance_shown
 from app.db import models, reading
 from app.db.models import AssetKind
 from app.domain.style import StyleStatus, plain
-from app.errors import NotFound
+from app.errors import Erased, NotFound
 from app.settings import Settings
 
 LIMIT: Final = 100  #: jobs of one answer
@@ -84,7 +84,7 @@ class Origin(BaseModel):
     "/{sha256}",
     response_model=Origin,
     summary="What made a picture",
-    responses=documented(NotFound),
+    responses=documented(NotFound, Erased),
 )
 def get_origin(
     desk: TheDesk, tenant_id: TenantId, sha256: Annotated[str, Path(pattern="^[0-9a-f]{64}$")]

@@ -264,7 +264,7 @@ WHERE tenant_id = CAST(:tenant_id AS uuid) AND headers ->> 'location' = ANY(:pla
 """)
 
 _BLANK_COMPLETED = text("""
-UPDATE events SET data = data || '{"name": "erased"}'
+UPDATE events SET data = (data - 'metadata') || '{"name": "erased"}'
 WHERE campaign_id = ANY(CAST(:ids AS uuid[])) AND job_id IS NULL
 """)
 

@@ -210,6 +210,18 @@ def test_deeds_over_http_are_told(api: Api, client: TestClient) -> None:
     assert flaw(api.desk.sessions, api.ground.tenant_id) is None
 
 
+def test_what_is_done_to_endpoints_is_told(client: TestClient) -> None:
+    hook = {"url": "https://shop.example/hook"}
+    made = client.post("/v1/webhook-endpoints", json=hook)
+    place = made.headers["location"]
+    client.patch(place, json={"enabled": False})
+    client.post(f"{place}/rotate-secret")
+    client.delete(place)
+    deeds = [line[0] for line in told(client)][:4]
+    assert deeds == [f"endpoint.{deed}" for deed in ("deleted", "rotated", "changed", "created")]
+    assert "shop.example" not in client.get("/v1/audit").text
+
+
 def test_a_refused_deed_is_not_told(client: TestClient) -> None:
     before = told(client)
     refusal(client.delete("/v1/keys/nobody"), 404, "not-found")

@@ -153,6 +153,7 @@ def test_an_erased_job_leaves_nothing_of_its_callers(api: Api, client: TestClien
     assert is_gone(api, client, digest(content))
     assert is_gone(api, client, output)
     refusal(client.get(link, headers={"Authorization": ""}), 410, "erased")
+    refusal(client.get(f"/v1/provenance/{output}"), 410, "erased")
     shown = client.get(f"/v1/jobs/{job_id}", headers={"If-None-Match": etag})
     assert shown.status_code == 200
     assert (shown.json()["status"], shown.json()["output"]) == ("succeeded", None)
