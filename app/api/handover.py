@@ -13,9 +13,10 @@ from app.api.replies import UNCACHED
 from app.db import campaigns
 from app.errors import InvalidRequest, NotFound, NotOffered, StorageUnavailable
 from app.handover.archive import archive
+from app.handover.formats import ManifestFormat, ReportFormat
 from app.handover.lines import lines, stem
-from app.handover.manifest import ManifestFormat, written
-from app.handover.report import ReportFormat, gather, render
+from app.handover.manifest import written
+from app.handover.report import gather, render
 from app.submission import Desk
 
 #: A page of ours in somebody's browser runs nothing and loads nothing.

@@ -13,6 +13,7 @@ from app.cli import (
     demo,
     erase,
     fleet,
+    handover,
     keys,
     licences,
     own_styles,
@@ -40,6 +41,7 @@ demo.add(cli)
 cli.add_typer(costs.commands, name="costs")
 verify.add(cli)
 cli.add_typer(keys.commands, name="keys")
+handover.add(campaigns.commands)
 cli.add_typer(campaigns.commands, name="campaigns")
 cli.add_typer(review.commands, name="review")
 cli.add_typer(tenants.commands, name="tenants")

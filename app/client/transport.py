@@ -181,6 +181,27 @@ class Client:
         """The bytes behind a delivery URL."""
         return self._ask(self._open, "GET", url, follow_redirects=True).content
 
+    def save(self, path: str, file: Path, seen: Callable[[int], None]) -> None:
+        """
+        Write an answer of any size to a file; `seen` hears of each piece's bytes.
+
+        What breaks off in the middle leaves no file. Raises `ServiceError`.
+        """
+        draft = file.with_name(f".{file.name}.part")
+        try:
+            with self._http.stream("GET", path) as response, draft.open("wb") as written:
+                if not response.is_success:
+                    response.read()
+                    raise refusal(response)
+                for piece in response.iter_bytes():
+                    written.write(piece)
+                    seen(len(piece))
+            draft.replace(file)
+        except httpx2.TransportError as error:
+            raise ServiceAway(f"{path} broke off: {error}; try again") from error
+        finally:
+            draft.unlink(missing_ok=True)
+
     def asset(self, digest: str) -> bytes:
         """A stored picture of ours, by its SHA-256."""
         path = f"/v1/assets/{digest}"

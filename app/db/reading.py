@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Row, String, and_, cast, func, or_, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from app.db.models import (
     Asset,
@@ -126,12 +126,41 @@ def items(
     after: UUID | None,
     status: JobStatus | None,
     limit: int,
+    more: Sequence[ColumnElement[bool]] = (),
 ) -> Sequence[Row[Any]]:
-    """A campaign's jobs in the order they were handed in."""
-    wanted = _wanted(Job.campaign_id == campaign_id, status)
+    """A campaign's jobs in the order they were handed in; `more` is what `filtered` made."""
+    wanted = [*_wanted(Job.campaign_id == campaign_id, status), *more]
     if after is not None:
         wanted.append(Job.id > after)
     return _rows(session, _SHOWN.where(*wanted).order_by(Job.id), limit)
+
+
+def filtered(
+    *, custom_id_prefix: str | None, style: str | None, error: str | None
+) -> list[ColumnElement[bool]]:
+    """Conditions for `items`. A style: a name, with a version or without; parts of mixes count."""
+    wanted: list[ColumnElement[bool]] = []
+    if custom_id_prefix is not None:
+        wanted.append(Job.custom_id.startswith(custom_id_prefix, autoescape=True))
+    if error is not None:
+        wanted.append(Job.error_code == error)
+    if style is not None:
+        wanted.append(_in_style(style))
+    return wanted
+
+
+def _in_style(style: str) -> ColumnElement[bool]:
+    """Drawn in it alone, or in a mix with it; a tenant's own is known by its name there, too."""
+    name, _, number = style.partition("@")
+    its = aliased(StyleVersion)  # beside the version that is shown
+    versions = select(its).where(
+        or_(its.slug == name, its.slug.endswith(f"/{name}", autoescape=True))
+    )
+    if number:
+        versions = versions.where(cast(its.version, String) == number)
+    alone = and_(Job.parameters["mix"].astext.is_(None), Job.style_version_id == its.id)
+    mixed = Job.parameters["mix"].has_key(func.concat(its.slug, "@", its.version))
+    return versions.where(or_(alone, mixed)).correlate(Job).exists()
 
 
 def reviews(

@@ -10,8 +10,9 @@ from uuid import UUID
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from app.errors import NotFound
+from app.handover.formats import ManifestFormat
 from app.handover.lines import Line
-from app.handover.manifest import ManifestFormat, written
+from app.handover.manifest import written
 from app.storage import Storage, asset_key
 
 SUMS: Final = "SHA256SUMS"  #: what `sha256sum -c` reads

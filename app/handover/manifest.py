@@ -4,22 +4,11 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from enum import StrEnum
 from io import StringIO
 from typing import Any
 
+from app.handover.formats import ManifestFormat
 from app.handover.lines import Line
-
-
-class ManifestFormat(StrEnum):
-    """How a manifest is written."""
-
-    CSV = "csv"  #: RFC 4180 in UTF-8, with a header
-    JSONL = "jsonl"  #: one object a line
-
-    @property
-    def media_type(self) -> str:
-        return "text/csv; charset=utf-8" if self is ManifestFormat.CSV else "application/x-ndjson"
 
 
 def written(lines: Iterable[Line], kind: ManifestFormat) -> Iterator[bytes]:

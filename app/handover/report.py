@@ -4,7 +4,6 @@ import json
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,23 +19,13 @@ from app.db.models import Campaign
 from app.domain.job import FINAL
 from app.domain.style import plain
 from app.errors import NotFound, NotOffered
+from app.handover.formats import ReportFormat
 from app.storage import Storage, asset_key
 from app.thumbnails import PIXELS, thumbnails
 
 PAIRS: Final = 6  #: pictures shown before and after
 SIDE: Final = 480  #: pixels of the longer side of each
 COUNTED: Final = tuple(status.value for status in FINAL)
-
-
-class ReportFormat(StrEnum):
-    """How a report is written; either is one file that needs nothing else."""
-
-    HTML = "html"
-    PDF = "pdf"
-
-    @property
-    def media_type(self) -> str:
-        return "application/pdf" if self is ReportFormat.PDF else "text/html; charset=utf-8"
 
 
 def gather(session: Session, tenant_id: UUID, campaign_id: UUID, currency: str) -> dict[str, Any]:

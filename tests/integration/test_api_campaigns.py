@@ -1,6 +1,7 @@
 """Many pictures through the door."""
 
 from typing import Any
+from uuid import uuid4
 
 from starlette.testclient import TestClient
 
@@ -180,3 +181,29 @@ def test_styles_are_listed_with_their_cards(client: TestClient) -> None:
     for name in ("nobody", "plain@1", "Plain", "%00", "a" * 300):
         answer = client.get(f"/v1/styles/{name}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+def test_items_are_found_by_what_they_are(api: Api, client: TestClient) -> None:
+    upload_id = upload_of(client, jpeg())
+    picture = {"input": {"upload_id": upload_id}}
+    items = [
+        {"custom_id": "cup-1", **picture},
+        {"custom_id": "cup_2", "input": {"upload_id": str(uuid4())}},
+        {"custom_id": "plate-1", "style": "plain@1", **picture},
+    ]
+    body = {"name": "spring", "style": "plain", "items": items}
+    place = client.post("/v1/campaigns", json=body).json()["urls"]["items"]
+
+    def found(**asked: str) -> list[str]:
+        answer = client.get(place, params=asked)
+        assert answer.status_code == 200, answer.text
+        return [item["custom_id"] for item in answer.json()["data"]]
+
+    assert found(custom_id_prefix="cup") == ["cup-1", "cup_2"]
+    assert found(custom_id_prefix="cup_") == ["cup_2"]  # no pattern
+    assert found(error="unknown-upload") == ["cup_2"]
+    assert found(style="plain") == found(style="plain@1") == ["cup-1", "cup_2", "plate-1"]
+    assert found(style="plain@2") == found(style="nobodys") == []
+    assert found(custom_id_prefix="plate", status="queued") == ["plate-1"]
+    answer = client.get(place, params={"style": "a\x00"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")

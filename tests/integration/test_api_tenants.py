@@ -381,6 +381,7 @@ LISTED = {"/v1/costs": "?group_by=job", "/v1/reviews": "?"}
 
 #: Queries that name nothing.
 PLAIN = {
+    *("error", "days"),
     *("territory", "limit", "status", "format", "version", "group_by", "since", "until", "warning"),
     *("campaign_id", "custom_id_prefix", "style"),  # test_a_review_finds_nothing_of_another_...
     *(

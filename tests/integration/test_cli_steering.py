@@ -2,6 +2,9 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+from zipfile import ZipFile
 
 import pytest
 from starlette.testclient import TestClient
@@ -88,3 +91,24 @@ def test_pictures_are_reviewed_from_a_terminal(api: Api, client: TestClient, url
 def test_a_decision_on_nothing_in_particular_is_refused(api: Api, words: tuple[str, ...]) -> None:
     refused = run(api, "http://127.0.0.1:9", "review", *words)
     assert isinstance(refused.exception, BadRequest)
+
+
+def test_a_campaign_is_taken_home_from_a_terminal(
+    api: Api, client: TestClient, url: str, tmp_path: Path
+) -> None:
+    its_id = new_campaign(client, 2)["id"]
+    work(api, lane=Lane.CAMPAIGN)
+    said(api, url, "campaigns", "archive", its_id, f"--out={tmp_path / 'all.zip'}")
+    assert ZipFile(tmp_path / "all.zip").testzip() is None
+    said(
+        api, url, "campaigns", "manifest", its_id, f"--out={tmp_path / 'm.jsonl'}", "--format=jsonl"
+    )
+    assert len((tmp_path / "m.jsonl").read_text().splitlines()) == 2
+    said(api, url, "campaigns", "report", its_id, f"--out={tmp_path / 'r.html'}")
+    assert "spring" in (tmp_path / "r.html").read_text()
+
+
+def test_what_cannot_be_fetched_leaves_no_file(api: Api, url: str, tmp_path: Path) -> None:
+    answer = run(api, url, "campaigns", "archive", str(uuid4()), f"--out={tmp_path / 'all.zip'}")
+    assert isinstance(answer.exception, ServiceError)
+    assert not [one for one in tmp_path.iterdir() if one.is_file()]
