@@ -7,13 +7,14 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
 from app.api import examples, schemas
-from app.api.deps import KEYED, Cursor, Limit, Principal, TenantId, TheDesk
+from app.api.deps import KEYED, Cursor, Limit, Principal, TenantId, TheDesk, takes
 from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.replies import UNCACHED, reply
 from app.api.shown import affected_shown
 from app.api.styles import checked, shown
 from app.db import affected, style_moves, styles
+from app.domain.scopes import Scope
 from app.domain.style import StyleMove, owned
 from app.errors import (
     BadRequest,
@@ -101,6 +102,7 @@ def suspend_style(
     response_model=schemas.StyleVersions,
     summary="Let a suspended style go on",
     responses=documented(*_MOVED),
+    openapi_extra=takes(Scope.ADMIN),
 )
 def reinstate_style(
     desk: TheDesk,
@@ -120,6 +122,7 @@ def reinstate_style(
     response_model=schemas.StyleVersions,
     summary="Offer a style no longer",
     responses=documented(*_MOVED),
+    openapi_extra=takes(Scope.ADMIN),
 )
 def retire_style(
     desk: TheDesk,
@@ -139,6 +142,7 @@ def retire_style(
     response_model=schemas.Withdrawal,
     summary="Take a style back, with every picture that came from it",
     responses=documented(*_MOVED),
+    openapi_extra=takes(Scope.ADMIN),
 )
 def withdraw_style(
     desk: TheDesk,

@@ -309,6 +309,19 @@ def test_another_tenants_style_is_not_found_whatever_is_asked_of_it(
     assert shared_api.stored() == before
 
 
+def test_who_may_only_hand_work_in_may_stop_a_style_and_no_more(
+    api: Api, client: TestClient, second: str
+) -> None:
+    offered(api, client)
+    with speaking(replace(api, key=second)) as worker:
+        assert move(worker, "suspend").status_code == 200
+        for what in ("reinstate", "retire", "withdraw"):
+            refused = refusal(move(worker, what), 403, "insufficient-scope")
+            assert refused["needed"] == "admin"
+    assert status(client) == "suspended"
+    assert move(client, "withdraw").status_code == 200
+
+
 # --- what is kept in the database ---
 
 
