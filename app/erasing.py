@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Sessions, erasures, retention
 from app.domain.retention import Retention
-from app.storage import Storage, asset_key
+from app.storage import Storage, asset_key, manifest_key
 
 SECONDS: Final = 2.0  #: that one sweep gives to it
 
@@ -67,6 +67,8 @@ def _carry_out(session: Session, storage: Storage) -> bool:
         _forget(session, storage, wish.tenant_id, left)
         erasures.note(session, wish, left, 0)
     else:
+        lists = erasures.manifests(session, wish)
+        storage.delete(*(manifest_key(wish.tenant_id, digest) for digest in lists))
         erasures.finish(session, wish)
     return True
 

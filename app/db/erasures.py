@@ -5,12 +5,21 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, func, select, text, union_all, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, select, text, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db import audit, campaigns
-from app.db.models import Asset, Campaign, ErasedPicture, Erasure, ErasureKind, Job
+from app.db.models import (
+    Asset,
+    Campaign,
+    ErasedPicture,
+    Erasure,
+    ErasureKind,
+    Job,
+    ManifestError,
+    Upload,
+)
 from app.db.moves import move
 from app.db.uses import USED
 from app.domain.ids import new_id
@@ -149,6 +158,15 @@ def gone(session: Session, tenant_id: UUID, digests: Iterable[str]) -> None:
     session.execute(_GONE, {"tenant_id": str(tenant_id), "digests": sorted(digests)})
 
 
+def manifests(session: Session, wish: Erasure) -> set[str]:
+    """Uploaded lists of pictures that go with everything else; they cannot be used any more."""
+    if wish.kind is not ErasureKind.ALL:
+        return set()
+    its = (Upload.tenant_id == wish.tenant_id, ~Upload.media_type.startswith("image/"))
+    expired = update(Upload).where(*its).values(expires_at=func.now()).returning(Upload.sha256)
+    return {digest for digest in session.scalars(expired) if digest is not None}
+
+
 def note(session: Session, wish: Erasure, pictures: Sequence[Row[Any]], jobs: int) -> None:
     """A batch more on the receipt."""
     for row in pictures:
@@ -189,6 +207,7 @@ def blanked(session: Session, tenant_id: UUID, *its: ColumnElement[bool]) -> Non
     these = update(Campaign).where(*its, *ended).values(nothing).returning(Campaign.id)
     ids = list(session.scalars(these))
     session.execute(_BLANK_COMPLETED, {"ids": ids})
+    session.execute(delete(ManifestError).where(ManifestError.campaign_id.in_(ids)))
     _blank_answers(session, tenant_id, "campaigns", ids)
 
 

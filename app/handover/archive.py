@@ -41,10 +41,11 @@ class _Outlet(RawIOBase):
 
 def archive(storage: Storage, tenant_id: UUID, lines: Iterable[Line]) -> Iterator[bytes]:
     """
-        A ZIP (zip64 where it must) of every finished picture, its manifest and its checksums.
+    A ZIP (zip64 where it must) of every finished picture, its manifest and its checksums.
 
-        Pictures are stored as they are: they are compressed already, and stay byte for byte what
-    XX: the archive is cut short then, and no program takes it for whole.
+    Pictures are stored as they are: they are compressed already, and stay byte for byte what
+    was signed. One of them is in memory at a time. Raises `StorageUnavailable` in the middle:
+    the archive is cut short then, and no program takes it for whole.
     """
     outlet = _Outlet()
     with ZipFile(outlet, "w") as file, _aside() as manifest, _aside() as sums:

@@ -36,6 +36,8 @@ NEEDED = {
         "get /v1/webhook-endpoints",
         "get /v1/webhook-endpoints/{endpoint_id}",
         "get /v1/webhook-endpoints/{endpoint_id}/deliveries",
+        "get /v1/cache",
+        "get /v1/campaigns/{campaign_id}/manifest-errors",
         "get /v1/costs",
         "get /v1/reviews",
         "get /v1/costs/export",

@@ -1,5 +1,6 @@
 """Keys and tenants: every route of the document, so that a new one cannot be forgotten."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -18,7 +19,7 @@ from app.domain.job import Lane
 from app.domain.style import StyleMove, owned
 from tests.integration.conftest import Api, fail, work
 from tests.integration.test_api_styles import LICENCE, WORDS, learn, order
-from tests.integration.test_api_uploads import announce, upload_of
+from tests.integration.test_api_uploads import announce, send, upload_of
 from tests.unit.pictures import jpeg
 
 OPEN = {
@@ -71,7 +72,15 @@ def things(client: TestClient, api: Api) -> Things:
     done_id = client.post("/v1/jobs", json=job).json()["id"]
     work(api, amount=100)
     job_id = client.post("/v1/jobs", json=job | {"review": "all"}).json()["id"]
+    lines = b'{"custom_id": 1}\n{"custom_id": 2}\n' + json.dumps(item).encode()
+    kind = {"Content-Type": "application/x-ndjson"}
+    options = {"options": json.dumps({"name": "list", "style": "plain"})}
+    listed = client.post("/v1/campaigns", params=options, content=lines, headers=kind)
+    sent = announce(client, lines, media_type="application/x-ndjson")
+    send(client, sent, lines)
     return {
+        "list_id": sent["id"],
+        "listed_campaign_id": listed.json()["id"],
         "upload_id": upload_id,
         "job_id": job_id,
         "done_job_id": done_id,
@@ -217,6 +226,48 @@ FIELDS: dict[tuple[str, str], tuple[Callable[[Things], Any], int, str]] = {
         },
         *(422, "unknown-upload"),
     ),
+    ("post /v1/campaigns", "/variants/style"): (
+        lambda its: {
+            "name": "x",
+            "style": "plain",
+            "items": [ELSEWHERE],
+            "variants": [{"suffix": "a", "style": its["name"]}],
+        },
+        *(422, "unknown-style"),
+    ),
+    ("post /v1/campaigns", "/items/variants/style"): (
+        lambda its: {
+            "name": "x",
+            "style": "plain",
+            "items": [ELSEWHERE | {"variants": [{"custom_id": "1", "style": its["name"]}]}],
+        },
+        *(422, "unknown-style"),
+    ),
+    ("post /v1/campaigns", "/manifest/upload_id"): (
+        lambda its: {"name": "x", "style": "plain", "manifest": {"upload_id": its["list_id"]}},
+        *(422, "unknown-upload"),
+    ),
+    ("post /v1/estimates", "/variants/style"): (
+        lambda its: {
+            "style": "plain",
+            "items": [ELSEWHERE],
+            "megapixels": 1,
+            "variants": [{"suffix": "a", "style": its["name"]}],
+        },
+        *(422, "unknown-style"),
+    ),
+    ("post /v1/estimates", "/items/variants/style"): (
+        lambda its: {
+            "style": "plain",
+            "items": [ELSEWHERE | {"variants": [{"custom_id": "1", "style": its["name"]}]}],
+            "megapixels": 1,
+        },
+        *(422, "unknown-style"),
+    ),
+    ("post /v1/estimates", "/manifest/upload_id"): (  # nobody's is read
+        lambda its: {"style": "plain", "manifest": {"upload_id": its["list_id"]}},
+        *(422, "invalid-request"),
+    ),
     ("post /v1/estimates", "/style"): (
         lambda its: {"style": its["name"], "count": 3},
         *(422, "unknown-style"),
@@ -254,6 +305,8 @@ FIELDS: dict[tuple[str, str], tuple[Callable[[Things], Any], int, str]] = {
 TRIED_ELSEWHERE = {
     ("post /v1/uploads", "/sha256"),  # test_equal_bytes_of_two_tenants_stay_apart
     ("post /v1/campaigns", "/items/custom_id"),  # the caller's own word
+    ("post /v1/campaigns", "/items/variants/custom_id"),
+    ("post /v1/estimates", "/items/variants/custom_id"),
     ("put /v1/tenant/retention", "/jobs"),  # days
     # A bad item fails alone: test_a_campaign_cannot_use_another_tenants_uploads.
     ("post /v1/campaigns", "/items/input/upload_id"),
@@ -366,7 +419,7 @@ def test_deliveries_of_another_tenants_work_are_not_found(
     shared_api: Api, shared_client: TestClient
 ) -> None:
     its = things(shared_client, shared_api)
-    work(shared_api, amount=100, lane=Lane.CAMPAIGN)
+    work(shared_api, amount=10_000, lane=Lane.CAMPAIGN)
     stranger = {"Authorization": f"Bearer {shared_api.stranger}"}
     for word in ("campaign_id", "job_id"):
         its_own = its["done_job_id"] if word == "job_id" else its[word]
@@ -381,8 +434,9 @@ LISTED = {"/v1/costs": "?group_by=job", "/v1/reviews": "?"}
 
 #: Queries that name nothing.
 PLAIN = {
-    *("error", "days"),
-    *("territory", "limit", "status", "format", "version", "group_by", "since", "until", "warning"),
+    "options",  # of a campaign, the fields of its body
+    *("error", "days", "territory", "limit", "status", "format", "version", "group_by"),
+    *("since", "until", "warning"),
     *("campaign_id", "custom_id_prefix", "style"),  # test_a_review_finds_nothing_of_another_...
     *(
         "state",
@@ -390,7 +444,7 @@ PLAIN = {
         "job_id",
         "dry_run",
     ),  # test_deliveries_of_another_tenants_work_are_not_found
-    *("owner", "expires", "signature", "sha256"),  # parts of a link, under its signature
+    *("owner", "expires", "signature", "sha256", "kind"),  # of a link, under its signature
 }
 
 
@@ -416,6 +470,8 @@ def test_a_cursor_opens_nothing_of_another_tenants(
         its = things(shared_client, shared_api)
     prepare(shared_api, shared_client, path)
     everybodys = path.startswith("/v1/styles/")
+    if path.endswith("/manifest-errors"):
+        its["campaign_id"] = its["listed_campaign_id"]
     mine = place(path, its | ({"name": "plain"} if everybodys else {}))
     mine += LISTED.get(mine, "?")
     cursor = shared_client.get(f"{mine}&limit=1").json()["next_cursor"]

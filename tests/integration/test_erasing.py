@@ -258,16 +258,27 @@ def test_all_is_all_of_one_tenant(api: Api, client: TestClient) -> None:
     made = campaign(client, [picture(), picture()])
     upload_of(client, loose := picture())
     order(client)
+    lines = (
+        b'{"custom_id": "jane"}\n{"custom_id": "j", "input": {"url": "https://a.example/x.jpg"}}'
+    )
+    sent = announce(client, lines, media_type="application/x-ndjson")
+    send(client, sent, lines)
+    listed = {"name": "for Jane", "style": "plain", "manifest": {"upload_id": sent["id"]}}
+    listed_campaign = client.post("/v1/campaigns", json=listed).json()
+    assert client.get(listed_campaign["urls"]["manifest_errors"]).json()["data"]
     stranger = {"Authorization": f"Bearer {api.stranger}"}
     files = {"content": picture()}
     kept = client.post("/v1/jobs", files=files, data={"style": "plain"}, headers=stranger)
     receipt = erased(api, client, all=True)
-    assert receipt["canceled_jobs"] == 3
+    assert receipt["canceled_jobs"] == 4
+    assert client.get(listed_campaign["urls"]["manifest_errors"]).json()["data"] == []
+    refusal(client.post("/v1/campaigns", json=listed), 422, "unknown-upload")
     assert is_gone(api, client, digest(loose))
     assert is_gone(api, client, digest(PAINTING))
     assert client.get(made["urls"]["get"]).json()["name"] == "erased"
-    tenant = storage_of(api).root / "assets" / str(api.ground.tenant_id)
-    assert not [path for path in tenant.rglob("*") if path.is_file()]
+    for folder in ("assets", "manifests"):
+        tenant = storage_of(api).root / folder / str(api.ground.tenant_id)
+        assert not [path for path in tenant.rglob("*") if path.is_file()]
     answer = client.get(f"/v1/jobs/{kept.json()['id']}", headers=stranger)
     assert answer.json()["status"] == "queued"
     assert not {"jobs", "campaigns", "uploads"} & set(told_anywhere(api, "jane"))
