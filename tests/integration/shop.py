@@ -84,6 +84,7 @@ def open_shop(
             "public_url": "http://testserver",
             "storage": LocalStorageSettings(root=directory),
             "engine": EngineSettings(kind=kind),
+            "cache": False,  # the same pictures are drawn over and over
             "marking": MarkingSettings(development=directory / "marking"),
             "worker": WorkerSettings(heartbeat_seconds=60, lease_seconds=120),
         }

@@ -63,11 +63,8 @@ NEEDED = {
         "post /v1/estimates",
         "post /v1/styles",
         "post /v1/styles/{name}/activate",
-        "post /v1/styles/{name}/reinstate",
-        "post /v1/styles/{name}/retire",
         "post /v1/styles/{name}/submit-for-review",
         "post /v1/styles/{name}/suspend",
-        "post /v1/styles/{name}/withdraw",
         "get /v1/webhook-secret",
     },
     Scope.REVIEW: {
@@ -76,6 +73,9 @@ NEEDED = {
         "get /v1/reviews/{job_id}/output",
     },
     Scope.ADMIN: {
+        "post /v1/styles/{name}/reinstate",
+        "post /v1/styles/{name}/retire",
+        "post /v1/styles/{name}/withdraw",
         "get /v1/webhook-endpoints/{endpoint_id}/secret",
         "post /v1/webhook-endpoints",
         "patch /v1/webhook-endpoints/{endpoint_id}",
