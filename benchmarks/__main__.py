@@ -21,6 +21,7 @@ from benchmarks.memory import memory
 from benchmarks.overhead import overhead
 from benchmarks.result import Bench, Benchmark, Result
 from benchmarks.throughput import throughput
+from benchmarks.watching import watching
 from benchmarks.webhooks import webhooks
 
 BENCHMARKS: Final[dict[str, Benchmark]] = {
@@ -28,6 +29,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "throughput": throughput,
     "accept": accept,
     "interactive": interactive,
+    "watching": watching,
     "memory": memory,
     "large": large,
     "webhooks": webhooks,

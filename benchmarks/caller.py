@@ -23,6 +23,7 @@ class Caller:
     """One service and one key; a connection for every thread."""
 
     def __init__(self, url: str, key: str) -> None:
+        self.url, self.key = url, key
         self._place = urlsplit(url)
         self._headers = {"Authorization": f"Bearer {key}"}
         self._here = local()
