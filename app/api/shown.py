@@ -11,13 +11,12 @@ from app.api.links import asset_url
 from app.api.problems import catalogue
 from app.db import campaigns, models, rate_cards
 from app.db.reading import Progress
-from app.domain import mix
 from app.domain import prices as prices_of
 from app.domain.job import JobStatus, Lane
 from app.domain.pace import CostModel
 from app.domain.parameters import Parameters
 from app.domain.prices import Usage
-from app.domain.style import plain
+from app.domain.style import drawn_in, plain
 from app.errors import ImpastoError
 from app.outlook import NOTHING, Forecast
 from app.planning import lane_of
@@ -308,10 +307,7 @@ def parts_shown(card: RateCard, usage: Usage, jobs: int = 1) -> schemas.CostPart
 
 
 def _style(row: Row[Any], parameters: Parameters) -> str:
-    """As it was pinned: one version, or the shares of several."""
-    if parameters.mix:
-        return mix.text(parameters.mix)
-    return f"{plain(row.slug)}@{row.style_version}"
+    return drawn_in(row.slug, row.style_version, parameters.mix)
 
 
 def _parameters(kept: dict[str, Any]) -> Parameters:

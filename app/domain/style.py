@@ -1,12 +1,14 @@
 """Styles as callers name and order them. Pure: which there are, others know."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from app.domain import mix
 from app.domain.licence import Licence, Spdx
 from app.domain.requests import Request, WebhookRequest, Word, storable
 
@@ -62,6 +64,13 @@ def owned(tenant_id: UUID, name: str) -> str:
 def plain(slug: str) -> str:
     """The name by which its owner asks for it, also with a version behind."""
     return slug.rpartition("/")[2]
+
+
+def drawn_in(slug: str, version: int, shares: Mapping[str, float] | None) -> str:
+    """How its owner reads what a job was drawn in: one pinned version, or the shares of several."""
+    if shares:
+        return mix.text({plain(name): share for name, share in shares.items()})
+    return f"{plain(slug)}@{version}"
 
 
 class LicenceRequest(Licence):

@@ -10,10 +10,9 @@ from sqlalchemy import Row
 
 from app.db import Sessions, reading
 from app.db.models import Job
-from app.domain import mix
 from app.domain.job import JobStatus
 from app.domain.parameters import Parameters
-from app.domain.style import plain
+from app.domain.style import drawn_in
 
 KEPT_BACK: Final = "Kept back: its style is suspended, or the style's licence has ended."
 PAGE: Final = 500  #: jobs read at once; the connection is given back between pages
@@ -105,7 +104,7 @@ def _line(row: Row[Any], names: _Names) -> Line:
         bytes=row.bytes if there else None,
         width=row.width if there else None,
         height=row.height if there else None,
-        style=_style(row, job),
+        style=drawn_in(row.slug, row.style_version, Parameters.model_validate(job.parameters).mix),
         source=job.source,
         content_sha256=job.content_digest,
         cost_micros=job.cost_micros,
@@ -115,10 +114,3 @@ def _line(row: Row[Any], names: _Names) -> Line:
         error_code=job.error_code,
         error_detail=KEPT_BACK if there and kept_back else job.error_detail,
     )
-
-
-def _style(row: Row[Any], job: Job) -> str:
-    shares = Parameters.model_validate(job.parameters).mix
-    if shares:
-        return mix.text({plain(name): share for name, share in shares.items()})
-    return f"{plain(row.slug)}@{row.style_version}"
