@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, String, Uuid, bindparam, column, func, null, text
+from sqlalchemy import ARRAY, Row, String, Uuid, bindparam, column, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -84,8 +84,6 @@ _SETTLE = moving(
     cost_micros=0,
     timings={},
     started_at=func.now(),
-    unfunded=False,
-    error_code=null(),
 )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.testclient import TestClient
 
 from app.db import Sessions, cache, jobs, ledger
-from app.db.models import Inference, Job
+from app.db.models import Campaign, Inference, Job
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Parameters, Quality
 from app.planning import cacheable
@@ -94,6 +94,19 @@ def test_a_campaign_says_how_much_of_it_was_there(api: Api, client: TestClient) 
     assert client.get(place).json()["counts"]["cached"] == 0
     ratio = client.get("/v1/cache").json()
     assert (ratio["succeeded"], ratio["cached"], ratio["ratio"]) == (4, 3, 0.75)
+
+
+def test_hits_take_nothing_of_a_budget(api: Api, client: TestClient) -> None:
+    campaign_of(client, ["1"])
+    work(api, lane=Lane.CAMPAIGN)
+    item = {"input": {"upload_id": upload_of(client, jpeg())}}
+    items = [{"custom_id": str(number), **item} for number in range(3)]
+    body = {"name": "spring", "style": "plain", "budget_micros": 1, "items": items}
+    place = client.post("/v1/campaigns", json=body).json()["urls"]["get"]
+    with api.desk.sessions() as session:
+        its = session.scalars(select(Campaign).where(Campaign.budget_micros == 1)).one()
+    assert (its.succeeded, its.cached, its.unfunded, its.allotted_micros) == (3, 3, 0, 0)
+    assert client.get(place).json()["status"] == "finished"
 
 
 def test_hits_are_told_of_like_any_other_end(api: Api, client: TestClient) -> None:
