@@ -49,7 +49,11 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
     engine = open_engine(settings.engine, Catalog(settings.catalog))
     engine.warm_up()
     worker = settings.worker
-    sessions = open_database(settings.database_url.get_secret_value(), pool=worker.tickets + 2)
+    sessions = open_database(
+        settings.database_url.get_secret_value(),
+        pool=worker.tickets + 2,
+        idle=worker.lease_seconds,  # frozen for a lease, its jobs are others': so are its locks
+    )
     _agree(sessions, settings.rate_card)
     decoders = DecodePool(worker.decoders, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
@@ -97,7 +101,8 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
     stylizer, device = _check_programs(settings), chosen_device(settings.optimizer.device)
     worker = settings.worker
     notary = _notary(settings.marking)
-    sessions = open_database(settings.database_url.get_secret_value(), pool=4)
+    url = settings.database_url.get_secret_value()
+    sessions = open_database(url, pool=4, idle=worker.lease_seconds)
     decoders = DecodePool(1, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
     _agree(sessions, settings.rate_card)

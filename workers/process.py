@@ -61,8 +61,9 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
 
     celery = open_queue(settings)
     tickets = CeleryTickets(celery)
-    sessions = open_database(settings.database_url.get_secret_value(), pool=IO_THREADS)
     worker = settings.worker
+    url = settings.database_url.get_secret_value()
+    sessions = open_database(url, pool=IO_THREADS, idle=worker.lease_seconds)
     leases = Leases(sessions, seconds=worker.lease_seconds, every=worker.heartbeat_seconds)
     porter = _porter(settings, sessions, tickets, leases)
     room = _post_room(settings, sessions)

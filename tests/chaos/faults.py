@@ -27,6 +27,8 @@ COMMITS = {
     "tell": b"response_status",
 }
 FIRST_OF_FINISH = b"INSERT INTO assets"  #: nothing is locked yet when it is held
+LATER_IN_CLAIM = b"suspended_at, withdrawn_at"  #: a claim asks it once its jobs are locked
+ONE_TICKET = {"IMPASTO_WORKER__TICKETS": "1"}  #: one claim at a time: nothing else is under way
 
 
 def nothing(on: Stage) -> None:
@@ -63,6 +65,12 @@ def kill_one_worker(on: Stage) -> None:
         for name in on.rig.workers:
             on.rig.keeper.wait_ready(name)
         _note_the_end(on)
+
+
+def kill_one_worker_of_copies(on: Stage) -> None:
+    """The same where most pictures are drawn for many, so that many wait for one dead worker."""
+    kill_one_worker(on)
+    assert on.rig.scalar("SELECT count(*) FROM jobs WHERE rendered_by IS NOT NULL"), "no copies"
 
 
 def _note_the_end(on: Stage) -> None:
@@ -226,6 +234,28 @@ def _haunt(on: Stage, zombie: str, heir: str, late: Hold) -> None:
     keeper.signal(zombie, SIGCONT)
     assert late.over.wait(FLOWING), "the zombie gave up"
     inherited.release()
+
+
+def freeze_claims(on: Stage) -> None:
+    """A worker is frozen in the middle of its claim, with its jobs locked and not yet its own."""
+    frozen, other = on.rig.workers
+    way = on.rig.link(frozen, "postgres")
+    held = Hold(LATER_IN_CLAIM)
+
+    def set_the_scene() -> None:
+        nonlocal held
+        on.rig.keeper.signal(other, SIGSTOP)  # so that the first gets something to do
+        held = Hold(LATER_IN_CLAIM)
+        way.rules[:] = [held]
+
+    for _ in on.shares(set_the_scene):
+        assert held.reached.wait(FLOWING), "nobody ever claimed anything"
+        on.rig.keeper.signal(frozen, SIGSTOP)
+        on.rig.keeper.signal(other, SIGCONT)
+        _note_the_end(on)
+        held.release()
+        on.rig.keeper.signal(frozen, SIGCONT)
+        on.faults += 1
 
 
 def roll(on: Stage) -> None:
