@@ -123,6 +123,9 @@ class WorkerSettings(BaseModel):
     sweep_seconds: PositiveFloat = 1.0
     decoders: PositiveInt = 2
     patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits
+    alive_file: Path | None = Field(
+        None, description="A file that every heartbeat touches: a liveness probe looks at its age."
+    )
     scratch: Path = Field(
         Path("/var/tmp"),  # noqa: S108 - files without a name; unlike /tmp, it is on a disk
         description="Where large pictures lie while they are drawn, up to 8 bytes a pixel.",

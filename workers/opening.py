@@ -113,6 +113,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
         seconds=worker.lease_seconds,
         every=worker.heartbeat_seconds,
         beat=partial(meter.beat, *told),
+        sign=worker.alive_file,
     )
     with decoders, leases, notary or nullcontext():
         yield Optimizer(
@@ -221,4 +222,5 @@ def _leases(
         every=worker.heartbeat_seconds,
         alive=lambda: not batcher.stalled(monotonic()),
         beat=beat,
+        sign=worker.alive_file,
     )

@@ -64,7 +64,12 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
     worker = settings.worker
     url = settings.database_url.get_secret_value()
     sessions = open_database(url, pool=IO_THREADS, idle=worker.lease_seconds)
-    leases = Leases(sessions, seconds=worker.lease_seconds, every=worker.heartbeat_seconds)
+    leases = Leases(
+        sessions,
+        seconds=worker.lease_seconds,
+        every=worker.heartbeat_seconds,
+        sign=worker.alive_file,
+    )
     porter = _porter(settings, sessions, tickets, leases)
     room = _post_room(settings, sessions)
     signals.worker_shutting_down.connect(lambda **_: room.closing.set(), weak=False)
