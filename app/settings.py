@@ -276,6 +276,10 @@ class Settings(BaseSettings):
     rate_card: RateCard = RateCard()
     governance: GovernanceSettings = GovernanceSettings()
     commit: str = Field("", description="Of the source that runs here; told with every output.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="Where this process answers scrapes; unset, nowhere."
+    )
+    metrics_host: str = "0.0.0.0"  # noqa: S104 - whoever scrapes is another machine
     allow_private_sources: bool = False
     cache: bool = True  #: draw equal pictures of a tenant once
     buckets: tuple[BucketSettings, ...] = Field(

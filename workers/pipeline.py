@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy.exc import IntegrityError
 
+from app import metrics
 from app.db import cache, events, jobs, licences
 from app.db.jobs import Held
 from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
@@ -109,6 +110,7 @@ def _claimed(studio: Studio, lane: Lane, limit: int, crashes: int, largest: int)
         known = cache.known(session, taken)
         told = events.written(session)
     if refused:
+        metrics.refused.labels("claim").inc(len(refused))
         tell(studio, [row for row in rows if row.id in refused], told)
     full = len(rows) == limit or sum(row.pixels for row in rows) >= pixels
     works = [Work(row, Held(row.id, row.attempt), known=known.get(row.id)) for row in taken]

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app import metrics
 from app.db import budgets, costs, events, intake, jobs, queue
 from app.db.cache import Known
 from app.db.costs import NewInference
@@ -81,6 +82,7 @@ def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int
     over = ended | failed
     for work, picture in done:
         if work.held.id in ended:
+            _tell(work, picture)
             tiled = work.commission is not None
             pixels = picture.asset.width * picture.asset.height
             place.meter.drawn(work.row.lane, pixels, work.usage, tiled=tiled)
@@ -90,6 +92,13 @@ def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int
     for lane in lanes | set(budgets.let_in(session)):
         place.tickets.work(lane)
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
+
+
+def _tell(work: Work, picture: Picture) -> None:
+    metrics.seen(list(work.timings.items()))
+    metrics.signed.inc(picture.signatures)
+    for warning in work.warnings:
+        metrics.quality.labels(warning).inc()
 
 
 def _keep(place: Workplace, session: Session, pictures: Sequence[Picture]) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from app import metrics
 from app.db import Sessions, deadlines, deliveries, events, expiries, idempotency, lost, moves
 from app.db.queue import waiting_lanes
 from app.erasing import erase, retain
@@ -43,6 +44,9 @@ def sweep(
             tickets.work(lane)
     if due:
         tickets.deliver()
+    metrics.rescued.inc(rescued)
+    metrics.expired.inc(expired)
+    metrics.swept.set_to_current_time()
     found = {
         "rescued": rescued,
         "expired": expired,

@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app import metrics
 from app.errors import (
     BadRequest,
     ImpastoError,
@@ -21,7 +22,9 @@ from app.errors import (
     NotFound,
     RangeNotSatisfiable,
     ServiceUnavailable,
+    StyleNotLicensed,
     Unauthorized,
+    Withheld,
 )
 
 log = logging.getLogger(__name__)
@@ -120,10 +123,19 @@ def add_problems(app: FastAPI) -> None:
 
 async def _answer(request: Request, error: Exception) -> Response:
     known = _known(error)
+    if isinstance(known, StyleNotLicensed):
+        metrics.refused.labels(_point(known, request.url.path)).inc()
     response = answer(known, path=request.url.path, request_id=request.state["request_id"])
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
     return response
+
+
+def _point(error: StyleNotLicensed, path: str) -> str:
+    """Which of the points where licences are checked: a claim's is counted by its worker."""
+    if isinstance(error, Withheld):
+        return "delivery"
+    return "approval" if "review" in path else "submission"
 
 
 def _known(error: Exception) -> ImpastoError:

@@ -3,6 +3,8 @@
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.db.counted import listen
+
 Sessions = sessionmaker[Session]
 
 
@@ -30,4 +32,6 @@ def open_database(url: str, *, pool: int = 8, idle: float = 30.0) -> Sessions:
             "tcp_user_timeout": 10_000,  # a black-holed link is an error in seconds, not hours
         },
     )
-    return sessionmaker(engine, expire_on_commit=False)
+    sessions = sessionmaker(engine, expire_on_commit=False)
+    listen(sessions)
+    return sessions

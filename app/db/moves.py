@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.db import budgets, campaigns, events, ledger
+from app.db import budgets, campaigns, counted, events, ledger
 from app.db.ledger import Bill
 from app.db.models import Campaign, Job, JobHistory
 from app.domain.events import JOB_EVENTS, VERDICTS, EventType
@@ -61,6 +61,7 @@ MOVED = (
     Job.verdict,
     Job.cache_key,
     Job.rendered_by,
+    Job.created_at,
 )
 #: What only those who listen are told: read where somebody does.
 TOLD: Final = (Job.metadata_.label("metadata"), Job.error_detail.label("error_detail"))
@@ -124,6 +125,8 @@ def carry_out(
     if rows and (to.final or to is JobStatus.IN_REVIEW):
         ledger.close(session, [row for row in rows if row.verdict is None], bills or {})
         _count(session, to, rows)
+    if rows and to.final:
+        counted.note(session, to, rows)
     return rows
 
 
