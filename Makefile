@@ -14,7 +14,7 @@ ARGS ?=
 TOGETHER ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up migrate test training check format bench large chaos lock clean
+.PHONY: help demo up migrate test training check format bench large chaos contract lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -53,6 +53,9 @@ large: $(INSTALLED) ## Draw pictures of up to 200 megapixels; look at seams, tim
 
 chaos: $(INSTALLED) ## Kill, cut and stall everything, then count what was lost
 	@$(BIN)/python -m pytest tests/chaos $(ARGS)
+
+contract: $(INSTALLED) ## Try every operation of the API with what it allows and what not, for minutes
+	@IMPASTO_CONTRACT_LONG=1 $(BIN)/python -m pytest tests/integration/test_contract.py $(ARGS)
 
 lock: ## Choose versions anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \

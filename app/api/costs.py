@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api.cost_schemas import CostGroup
 from app.api.deps import KEYED, Limit, TenantId, TheDesk
+from app.api.moments import WRITTEN_OUT
 from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.schemas import Page
@@ -27,7 +28,9 @@ YEARS: Final = range(1970, 9_000)
 router = APIRouter(prefix="/v1/costs", tags=["costs"], **KEYED)
 
 Moment = Annotated[
-    datetime | None, Query(description="A moment or a day; UTC where it names no zone.")
+    datetime | None,
+    WRITTEN_OUT,
+    Query(description="A moment or a day; UTC where it names no zone."),
 ]
 GroupBy = Annotated[
     str | None,

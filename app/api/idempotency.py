@@ -34,14 +34,20 @@ from app.submission import Desk
 
 HEADER: Final = "idempotency-key"
 REPLAYED: Final = "Idempotent-Replayed"  #: on an answer that was given before
-_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_BARE: Final = r"[\x21\x23-\x7e][\x21-\x7e]{0,254}"
+_TOKEN: Final = re.compile(_BARE)
 _STRING: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
 
 PARAMETER: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 257,
+        "pattern": f"^(?:{_STRING.pattern}|{_BARE})$",
+    },
     "description": "A name of your making for this request. Who repeats it within 24 hours gets"
     " the first answer again, with `Idempotent-Replayed: true`, and nothing is done twice.",
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
@@ -139,7 +145,7 @@ def named(value: str) -> str:
     text = value.strip()
     if quoted := _STRING.fullmatch(text):
         return quoted[1].replace('\\"', '"').replace("\\\\", "\\")
-    if not text.startswith('"') and _TOKEN.fullmatch(text):
+    if _TOKEN.fullmatch(text):
         return text
     raise IdempotencyKeyInvalid("Idempotency-Key: 1 to 255 printable ASCII characters.")
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -11,6 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app import metrics
 from app.errors import (
@@ -31,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER: Final = 2  #: seconds
+METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 LONGEST: Final = 50  #: reasons in one answer; a campaign may have a thousand
 
 
@@ -128,7 +131,17 @@ async def _answer(request: Request, error: Exception) -> Response:
     response = answer(known, path=request.url.path, request_id=request.state["request_id"])
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
+    if isinstance(known, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> Iterator[str]:
+    """What all routes of this path take together: the framework asks only the first."""
+    for method in METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            yield method
 
 
 def _point(error: StyleNotLicensed, path: str) -> str:
