@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx2
 
 from app.errors import ImpastoError
-from app.webhooks import retry_after
+from app.patience import retry_after
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from app.client.models import Campaign, Job, Style, Upload
 from app.client.transport import Client
+from app.domain.manifest import SUFFIXES, Format
 from app.errors import ImpastoError
-from app.manifest import SUFFIXES, Format
 
 JOBS: Final = "/v1/jobs"
 CAMPAIGNS: Final = "/v1/campaigns"
