@@ -47,6 +47,12 @@ class KeyRefused(ServiceError):
     """401 and 403: the key is unknown, revoked, or not for this."""
 
 
+class KeyMissing(ServiceError):
+    """There is no key to ask with."""
+
+    code = "key-missing"
+
+
 class NothingThere(ServiceError):
     """404: no such thing, or another tenant's."""
 

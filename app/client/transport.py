@@ -47,7 +47,7 @@ class Client:
         self._http = httpx2.Client(base_url=url, headers=headers, timeout=timeout, limits=limits)
         # Upload URLs may belong to a store, and the key is none of its business.
         self._open = httpx2.Client(timeout=timeout, limits=limits)
-        self._retries, self._rest = retries, rest
+        self._timeout, self._retries, self._rest = timeout, retries, rest
 
     def __enter__(self) -> Self:
         return self
@@ -75,13 +75,16 @@ class Client:
         body: dict[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        wait: int | None = None,
         **query: Any,
     ) -> dict[str, Any]:
-        """One action of the API."""
-        headers = {"idempotency-key": idempotency_key or str(uuid4())}
-        return _answer(
-            self._ask(self._http, "POST", path, json=body, params=query, headers=headers)
-        )
+        """One action of the API; its answer may `wait` so many seconds for the work to end."""
+        asked: dict[str, Any] = {"json": body, "params": query}
+        asked["headers"] = {"idempotency-key": idempotency_key or str(uuid4())}
+        if wait is not None:
+            asked["headers"]["prefer"] = f"wait={wait}"
+            asked["timeout"] = self._timeout + wait
+        return _answer(self._ask(self._http, "POST", path, **asked))
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Change one object of the API."""
@@ -204,7 +207,10 @@ class Client:
 
     def asset(self, digest: str) -> bytes:
         """A stored picture of ours, by its SHA-256."""
-        path = f"/v1/assets/{digest}"
+        return self.content(f"/v1/assets/{digest}")
+
+    def content(self, path: str) -> bytes:
+        """The bytes of a picture that the API has, or of what it leads to in its store."""
         return self._ask(self._http, "GET", path, follow_redirects=True).content
 
     def _ask(
