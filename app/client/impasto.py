@@ -73,7 +73,7 @@ class Jobs:
         With `wait` the answer comes when it has ended, or after so many seconds (60 at most).
         """
         if file is not None:
-            upload_id = self._client.upload(file).upload_id
+            upload_id = self._client.upload(file, idempotency_key).upload_id
         place = {"url": url} if url is not None else {"upload_id": str(upload_id)}
         body = {"style": style, "input": place, **options}
         content = self._client.post(JOBS, body, idempotency_key=idempotency_key, wait=wait)
@@ -121,7 +121,7 @@ class Campaigns:
             raise ValueError("give one of files, items, manifest, manifest_upload_id, s3_prefix")
         wanted = {"name": name, "style": style, **options}
         if files is not None:
-            items = self._brought(_named(files), refused)
+            items = self._brought(_named(files), refused, idempotency_key)
         if items is not None:
             return self._sent(_jsonl(items), Format.JSONL, wanted, idempotency_key)
         if manifest is not None:
@@ -154,7 +154,10 @@ class Campaigns:
         return Campaign.of(self._client, content)
 
     def _brought(
-        self, files: Mapping[str, Path], refused: Callable[[Path, ImpastoError], None] | None
+        self,
+        files: Mapping[str, Path],
+        refused: Callable[[Path, ImpastoError], None] | None,
+        purpose: str | None,
     ) -> Iterator[dict[str, Any]]:
         def seen(path: Path, error: ImpastoError | None) -> None:
             if error is not None:
@@ -162,7 +165,7 @@ class Campaigns:
                     raise error
                 refused(path, error)
 
-        sent = self._client.upload_all(list(files.values()), seen)
+        sent = self._client.upload_all(list(files.values()), seen, purpose)
         uploads = {one.path: one.upload_id for one in sent}
         for custom_id, path in files.items():
             if path in uploads:
@@ -178,6 +181,7 @@ class Impasto(Client):
 
     def __init__(self, url: str, key: str, **how: Any) -> None:
         super().__init__(url, key, **how)
+        self._place, self._how = url, how
         self.uploads = Uploads(self)
         self.styles = Styles(self)
         self.jobs = Jobs(self)
@@ -200,6 +204,10 @@ class Impasto(Client):
                 " create` makes others."
             )
         return cls(os.environ.get("IMPASTO_URL") or HERE, key, **how)
+
+    def holding(self, key: str) -> Self:
+        """The same service with another key: a client of its own, to be closed by itself."""
+        return type(self)(self._place, key, **self._how)
 
     def cache(self, days: int = 30) -> CacheUse:
         """How much of the work had been drawn before."""

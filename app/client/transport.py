@@ -119,34 +119,45 @@ class Client:
             if not cursor:
                 return
 
-    def upload(self, path: Path) -> Sent:
+    def upload(self, path: Path, purpose: str | None = None) -> Sent:
         """Bring one picture; its bytes travel only if the service does not have them."""
         media_type = guess_type(path.name)[0] or "application/octet-stream"
-        return Sent(path, self.upload_bytes(path.read_bytes(), media_type)["id"])
+        upload = self.upload_bytes(path.read_bytes(), media_type, purpose=purpose)
+        return Sent(path, upload["id"])
 
     def upload_bytes(
-        self, content: bytes, media_type: str, digest: str | None = None
+        self,
+        content: bytes,
+        media_type: str,
+        digest: str | None = None,
+        purpose: str | None = None,
     ) -> dict[str, Any]:
-        """Bring a picture or a manifest; `digest` is its SHA-256, where that is known."""
-        asked = {
-            "sha256": digest or sha256(content).hexdigest(),
-            "bytes": len(content),
-            "media_type": media_type,
-        }
-        upload = self.post("/v1/uploads", asked)
+        """
+        Bring a picture or a manifest; `digest` is its SHA-256, where that is known.
+
+        With a `purpose`, the `idempotency_key` of the work it is for, equal bytes are the same
+        upload: another one would make the repeated work look like other work.
+        """
+        digest = digest or sha256(content).hexdigest()
+        asked = {"sha256": digest, "bytes": len(content), "media_type": media_type}
+        key = sha256(f"{purpose}:{digest}".encode()).hexdigest() if purpose else None
+        upload = self.post("/v1/uploads", asked, idempotency_key=key)
         if not upload["received"]:
             headers = upload["headers"]
             self._ask(self._open, upload["method"], upload["url"], content=content, headers=headers)
         return upload
 
     def upload_all(
-        self, paths: Sequence[Path], seen: Callable[[Path, ImpastoError | None], None]
+        self,
+        paths: Sequence[Path],
+        seen: Callable[[Path, ImpastoError | None], None],
+        purpose: str | None = None,
     ) -> list[Sent]:
         """Bring many; `seen` hears of each, with the reason when it was refused."""
 
         def bring(path: Path) -> Sent | None:
             try:
-                sent = self.upload(path)
+                sent = self.upload(path, purpose)
             except ServiceAway:
                 raise
             except ServiceError as error:

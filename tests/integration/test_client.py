@@ -212,7 +212,7 @@ def test_work_is_priced_before_and_summed_up_after(
 
 
 def test_a_key_for_reviewing_alone_is_enough_to_review(
-    api: Api, url: str, impasto_: Impasto, photographs: list[Path], tmp_path: Path
+    api: Api, impasto_: Impasto, photographs: list[Path], tmp_path: Path
 ) -> None:
     campaign = impasto_.campaigns.create(
         name="a", style="plain", files=photographs[:2], review="all"
@@ -221,7 +221,7 @@ def test_a_key_for_reviewing_alone_is_enough_to_review(
     assert campaign.wait_drawn(timeout=30).counts.in_review == 2
     key = impasto_.keys.create("curator", ["review"], days=1)
     assert key.key is not None
-    with Impasto(url, key.key, rest=0.01) as curator:
+    with impasto_.holding(key.key) as curator:
         one, other = curator.reviews.list(campaign_id=campaign.id)
         assert one.save(tmp_path / "looked at" / "a.png").read_bytes().startswith(b"\x89PNG")
         assert one.approve(note="fine").status == "succeeded"
@@ -279,6 +279,20 @@ def test_the_same_key_makes_one_campaign(impasto_: Impasto, photographs: list[Pa
         for _ in range(2)
     }
     assert len(ids) == 1
+
+
+def test_the_same_key_makes_one_job_of_a_file_and_one_campaign_of_files(
+    impasto_: Impasto, photographs: list[Path]
+) -> None:
+    """Though each call brings its pictures anew."""
+    for _ in range(2):
+        impasto_.jobs.create(style="plain", file=photographs[0], idempotency_key="tap")
+        impasto_.campaigns.create(
+            name="a", style="plain", files=photographs, idempotency_key="spring"
+        )
+    assert len(list(impasto_.jobs.list())) == 1 + len(photographs)
+    with pytest.raises(Invalid, match="idempotency-key-reused"):
+        impasto_.jobs.create(style="plain", file=photographs[1], idempotency_key="tap")
 
 
 def problem(status: int, *, retryable: bool, **head: str) -> bytes:
