@@ -25,7 +25,7 @@ up: $(INSTALLED) ## Start the whole system here; ARGS="--port 9000" and the like
 	@$(BIN)/impasto up $(ARGS)
 
 recipe: $(INSTALLED) ## Run a recipe of docs/recipes against IMPASTO_URL; NAME=ad_variants and the like
-	@$(BIN)/python docs/recipes/$(NAME).py $(ARGS)
+	@$(if $(NAME),,$(error Name one: make recipe NAME=ad_variants))$(BIN)/python docs/recipes/$(NAME).py $(ARGS)
 
 migrate: $(INSTALLED) ## Bring the database in DATABASE_URL to this version's schema
 	@$(BIN)/impasto migrate

@@ -26,10 +26,13 @@ def exhibit(impasto: Impasto, pictures: list[Path], out: Path) -> None:
     looked_at = review(impasto, campaign, out / "looked-at")
     campaign = campaign.wait(timeout=60)
     jobs = {job.custom_id or "": job for job in campaign.items()}
-    for name, job in jobs.items():
-        if job.output:
-            path = job.save(out / "approved" / f"{name}.jpg")
-            facts(f"Where {path} comes from", origin(impasto, path, photographs[name]))
+    approved = {
+        name: job.save(out / "approved" / f"{name}.jpg") for name, job in jobs.items() if job.output
+    }
+    facts(
+        f"In {out / 'approved'}",
+        {path.name: origin(impasto, path, photographs[name]) for name, path in approved.items()},
+    )
     shown = [
         ((name, photographs[name]), (jobs[name].status, picture))
         for name, picture in looked_at.items()
@@ -87,16 +90,13 @@ def delivered(impasto: Impasto, digest: str) -> str:
         return error.problem.code
 
 
-def origin(impasto: Impasto, file: Path, photograph: Path) -> dict[str, object]:
+def origin(impasto: Impasto, file: Path, photograph: Path) -> str:
     """What made a file, asked for by nothing but the file, and held against the photograph."""
     made = impasto.provenance(sha256(file.read_bytes()).hexdigest()).made_by[0]
-    ours = sha256(photograph.read_bytes()).hexdigest()
-    return {
-        "photograph": "ours" if made.provenance.content_sha256 == ours else "NOT OURS",
-        "style": f"{made.provenance.style}, {made.styles[0].status}",
-        "licensor": made.styles[0].card["licence"]["licensor"],
-        "signed": "yes" if made.provenance.credentials else "no",
-    }
+    ours = made.provenance.content_sha256 == sha256(photograph.read_bytes()).hexdigest()
+    style = f"{made.provenance.style} ({made.styles[0].status})"
+    signed = "signed" if made.provenance.credentials else "not signed"
+    return f"{'our' if ours else 'ANOTHER'} photograph, {style}, {signed}"
 
 
 if __name__ == "__main__":

@@ -31,14 +31,14 @@ def cook(recipe: Recipe, name: str) -> None:
     """
     Run a recipe on the pictures that were named, or on free ones; its folder is in `KITCHEN`.
 
-    What the service refuses is a sentence and exit code 1.
+    What the service refuses, or a file that is not there, is a sentence and exit code 1.
     """
     out = KITCHEN / name
     out.mkdir(parents=True, exist_ok=True)
     try:
         with Impasto.from_environment() as impasto:
             recipe(impasto, [Path(word) for word in sys.argv[1:]] or photographs(), out)
-    except ServiceError as error:
+    except (ServiceError, OSError) as error:
         console.print(f"[bold red]{name}:[/] {escape(str(error))}")
         sys.exit(1)
 
@@ -71,7 +71,7 @@ def facts(title: str, rows: Mapping[str, object]) -> None:
     """A table of two columns."""
     table = Table(title=title, title_justify="left", show_header=False)
     for word, value in rows.items():
-        table.add_row(word, str(value))
+        table.add_row(word, ", ".join(value) if isinstance(value, list) else str(value))
     console.print(table)
 
 

@@ -37,7 +37,7 @@ def season(impasto: Impasto, pictures: list[Path], out: Path) -> None:
     campaign = draw(campaign, expected=estimate.price.micros)
     files = checked(campaign.archive(out / "spring-2027.zip"))
     drawn = [((sku, path), ("painted", files.get(f"{sku}.webp"))) for sku, path in products.items()]
-    sheet = pairs(drawn, out / "sheet.jpg", across=3, side=120)
+    sheet = pairs(drawn, out / "sheet.jpg", across=3, side=110)
     report = campaign.report(out / "report.html")
     facts("Handed over", {"files that verify": len(files), "report": report, "look at": sheet})
     seasons = impasto.costs.list("tag:season")
