@@ -14,7 +14,7 @@ ARGS ?=
 TOGETHER ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up migrate test training check format bench large chaos contract lock clean
+.PHONY: help demo up recipe migrate test training check format bench large chaos contract lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -25,6 +25,9 @@ demo: $(INSTALLED) ## Start everything, stylize a few photographs, leave them in
 
 up: $(INSTALLED) ## Start the whole system here; ARGS="--port 9000" and the like
 	@$(BIN)/impasto up $(ARGS)
+
+recipe: $(INSTALLED) ## Run a recipe of docs/recipes against IMPASTO_URL; NAME=ad_variants and the like
+	@$(if $(NAME),,$(error Name one: make recipe NAME=ad_variants))$(BIN)/python docs/recipes/$(NAME).py $(ARGS)
 
 migrate: $(INSTALLED) ## Bring the database in DATABASE_URL to this version's schema
 	@$(BIN)/impasto migrate

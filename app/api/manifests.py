@@ -19,10 +19,11 @@ from app.api.pages import Pages, answer
 from app.api.problems import documented, invalid
 from app.bulk import accept_manifest
 from app.db import campaigns, manifests
+from app.domain.manifest import Format
 from app.domain.requests import CampaignOptions, CampaignRequest, ManifestRequest
 from app.errors import BadRequest, BodyTooLarge, InvalidRequest, NotFound
 from app.listings import listed
-from app.manifest import Format, entries, format_of
+from app.manifest import entries, format_of
 from app.submission import Desk, accept_campaign
 
 IN_MEMORY: Final = 2**20  #: bytes of a manifest; the rest waits in a file

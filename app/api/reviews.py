@@ -38,6 +38,7 @@ router = APIRouter(prefix="/v1/reviews", tags=["reviews"], **KEYED)
     response_model=schemas.Page[schemas.Review],
     summary="What waits for a reviewer, oldest first",
     responses=documented(BadRequest, InvalidRequest),
+    openapi_extra=takes(Scope.REVIEW),  # a key for reviewing alone must find its work
 )
 def list_reviews(
     request: Request,

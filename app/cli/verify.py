@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from app.cli.again import Difference, again
+from app.cli.work import ADDRESS, LOCAL
 from app.errors import BadRequest, Misconfigured
 from app.images import media_type
 from app.settings import settings
@@ -52,9 +53,7 @@ def verify(
     key: Annotated[
         str, typer.Option(envvar="IMPASTO_API_KEY", help="Or the key of a service that has it.")
     ] = "",
-    url: Annotated[
-        str, typer.Option(envvar="IMPASTO_PUBLIC_URL", help="That service.")
-    ] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(envvar=ADDRESS, help="That service.")] = LOCAL,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """
