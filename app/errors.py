@@ -80,6 +80,8 @@ class ImpastoError(Exception):
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "Something broke on our side"
     retryable: ClassVar[bool] = False
+    #: What whoever meets it can do.
+    remedy: ClassVar[str] = "Tell us the `request_id`; trying again may help."
     registered: ClassVar[str] = ""  #: the problem type, where others have one for it
 
     def __init__(self, detail: str = "", **extensions: Any) -> None:
@@ -93,10 +95,13 @@ class ClientError(ImpastoError):
     status = 400
     code = "bad-request"
     title = "The request cannot be understood"
+    remedy = "Read `detail`, and change the request."
 
 
 class BadRequest(ClientError):
     """Not the syntax the route speaks: malformed JSON, a cursor of somebody's own making."""
+
+    remedy = "Send what the route speaks: JSON, a form, or a manifest; cursors as they came."
 
 
 class IdempotencyKeyInvalid(BadRequest):
@@ -104,6 +109,7 @@ class IdempotencyKeyInvalid(BadRequest):
 
     code = "idempotency-key-invalid"
     title = "The Idempotency-Key cannot be used"
+    remedy = "Send 1 to 255 printable ASCII characters, such as a UUID."
 
 
 class LastEventIdInvalid(BadRequest):
@@ -111,6 +117,7 @@ class LastEventIdInvalid(BadRequest):
 
     code = "last-event-id-invalid"
     title = "The stream has no such event"
+    remedy = "Leave the header out: the stream then begins with the first event."
 
 
 class Unauthorized(ClientError):
@@ -119,6 +126,9 @@ class Unauthorized(ClientError):
     status = 401
     code = "unauthorized"
     title = "A valid API key is needed"
+    remedy = (
+        "Send a key that is valid: `Authorization: Bearer imp_...`. Of a link: ask for a new one."
+    )
 
 
 class InsufficientScope(ClientError):
@@ -127,6 +137,7 @@ class InsufficientScope(ClientError):
     status = 403
     code = "insufficient-scope"
     title = "The key may not do this"
+    remedy = "Use a key with the scope that `needed` names, or have one made."
 
 
 class NotFound(ClientError):
@@ -135,6 +146,7 @@ class NotFound(ClientError):
     status = 404
     code = "not-found"
     title = "There is no such thing"
+    remedy = "Look for it in its listing; a key sees its own tenant's things only."
 
 
 class MethodNotAllowed(ClientError):
@@ -143,6 +155,7 @@ class MethodNotAllowed(ClientError):
     status = 405
     code = "method-not-allowed"
     title = "That method is not for this path"
+    remedy = "Use one of the methods in `Allow`."
 
 
 class Conflict(ClientError):
@@ -151,6 +164,7 @@ class Conflict(ClientError):
     status = 409
     code = "conflict"
     title = "The state of the thing forbids this"
+    remedy = "Ask how the thing is now, and decide anew."
 
 
 class IllegalTransition(Conflict):
@@ -158,6 +172,7 @@ class IllegalTransition(Conflict):
 
     code = "illegal-transition"
     title = "The job cannot change that way any more"
+    remedy = "Ask how the job or campaign is now: it has ended, or gone another way."
 
 
 class StyleNotReady(Conflict):
@@ -165,6 +180,7 @@ class StyleNotReady(Conflict):
 
     code = "style-not-ready"
     title = "The style has not been learned"
+    remedy = "Wait until its job has ended."
 
 
 class IdempotencyInFlight(Conflict):
@@ -172,6 +188,7 @@ class IdempotencyInFlight(Conflict):
 
     code = "idempotency-in-flight"
     title = "The same request is under way"
+    remedy = "Wait for `Retry-After`, and repeat the same request."
     retryable = True
 
 
@@ -180,6 +197,7 @@ class AwaitingReview(Conflict):
 
     code = "awaiting-review"
     title = "The picture waits for a reviewer"
+    remedy = "Have it reviewed: `POST /v1/reviews/{job_id}`."
 
 
 class OutputRejected(Conflict):
@@ -187,6 +205,7 @@ class OutputRejected(Conflict):
 
     code = "output-rejected"
     title = "A reviewer rejected the picture"
+    remedy = "Nothing; the verdict says why. Hand the picture in again, in another way."
 
 
 class StyleTransition(Conflict):
@@ -194,6 +213,7 @@ class StyleTransition(Conflict):
 
     code = "illegal-style-transition"
     title = "The style cannot change that way"
+    remedy = "Ask how the style is now; docs/licences.md says what leads where."
 
 
 class FourEyes(Conflict):
@@ -201,6 +221,7 @@ class FourEyes(Conflict):
 
     code = "four-eyes"
     title = "Somebody else has to agree"
+    remedy = "Let somebody else do it, with another key."
 
 
 class EndpointDisabled(Conflict):
@@ -208,6 +229,7 @@ class EndpointDisabled(Conflict):
 
     code = "endpoint-disabled"
     title = "The webhook endpoint is disabled"
+    remedy = "Enable it: `PATCH` it with `enabled: true`."
 
 
 class TooManyEndpoints(Conflict):
@@ -215,6 +237,7 @@ class TooManyEndpoints(Conflict):
 
     code = "too-many-endpoints"
     title = "There are as many webhook endpoints as a tenant may have"
+    remedy = "Delete one, or change one that is there."
 
 
 class RotatedTooOften(Conflict):
@@ -222,6 +245,7 @@ class RotatedTooOften(Conflict):
 
     code = "rotated-too-often"
     title = "Too many old secrets are still valid"
+    remedy = "Wait until an old secret has ended, or end all with `overlap_seconds: 0`."
 
 
 class Erased(ClientError):
@@ -230,6 +254,7 @@ class Erased(ClientError):
     status = 410
     code = "erased"
     title = "The picture was erased"
+    remedy = "Nothing: what is erased does not come back."
 
 
 class BodyTooLarge(ClientError):
@@ -238,6 +263,7 @@ class BodyTooLarge(ClientError):
     status = 413
     code = "body-too-large"
     title = "The body is larger than the limit"
+    remedy = "Send no more than `limit` bytes; upload first what is large, or split it."
 
 
 class RangeNotSatisfiable(ClientError):
@@ -246,6 +272,7 @@ class RangeNotSatisfiable(ClientError):
     status = 416
     code = "range-not-satisfiable"
     title = "The picture has no such bytes"
+    remedy = "Ask for a range within the size that `Content-Range` says."
 
 
 class Unprocessable(ClientError):
@@ -254,6 +281,7 @@ class Unprocessable(ClientError):
     status = 422
     code = "unprocessable"
     title = "The request cannot be carried out"
+    remedy = "Read `detail`, and change what is asked for."
 
 
 class InvalidRequest(Unprocessable):
@@ -261,6 +289,7 @@ class InvalidRequest(Unprocessable):
 
     code = "invalid-request"
     title = "Some fields are not valid"
+    remedy = "Put right what `errors` points at."
 
 
 class InvalidImage(Unprocessable):
@@ -268,6 +297,7 @@ class InvalidImage(Unprocessable):
 
     code = "invalid-image"
     title = "The picture cannot be read"
+    remedy = "Send a whole JPEG, PNG or WebP, not animated, and large enough."
 
 
 class ImageTooLarge(Unprocessable):
@@ -275,6 +305,7 @@ class ImageTooLarge(Unprocessable):
 
     code = "image-too-large"
     title = "The picture is larger than the limit"
+    remedy = "Send a smaller picture, or ask for a smaller output."
 
 
 class UnknownStyle(Unprocessable):
@@ -282,6 +313,7 @@ class UnknownStyle(Unprocessable):
 
     code = "unknown-style"
     title = "There is no such style"
+    remedy = "Choose one of `GET /v1/styles`, in a version that is active."
 
 
 class UnknownUpload(Unprocessable):
@@ -289,6 +321,7 @@ class UnknownUpload(Unprocessable):
 
     code = "unknown-upload"
     title = "There is no such upload"
+    remedy = "Announce it and send its bytes first; uploads expire after a day."
 
 
 class SourceForbidden(Unprocessable):
@@ -296,6 +329,7 @@ class SourceForbidden(Unprocessable):
 
     code = "source-forbidden"
     title = "That address is not one we fetch from"
+    remedy = "Name a public http or https address without user name, redirects or odd ports."
 
 
 class SourceUnreachable(Unprocessable):
@@ -303,6 +337,7 @@ class SourceUnreachable(Unprocessable):
 
     code = "source-unreachable"
     title = "The picture could not be fetched"
+    remedy = "See that the address answers 200 with the picture itself, and retry the job."
 
 
 class NotOffered(Unprocessable):
@@ -310,6 +345,7 @@ class NotOffered(Unprocessable):
 
     code = "not-offered"
     title = "This service does not offer that"
+    remedy = "Ask the operator, or ask without it."
 
 
 class NoStylePicture(Unprocessable):
@@ -317,6 +353,7 @@ class NoStylePicture(Unprocessable):
 
     code = "no-style-picture"
     title = "Prints need the style's picture, which is not here"
+    remedy = "Choose another style, or `quality: standard`."
 
 
 class IdempotencyKeyReused(Unprocessable):
@@ -324,6 +361,7 @@ class IdempotencyKeyReused(Unprocessable):
 
     code = "idempotency-key-reused"
     title = "The Idempotency-Key belongs to another request"
+    remedy = "Use a new key for a new request."
 
 
 class InvalidTags(Unprocessable):
@@ -331,6 +369,7 @@ class InvalidTags(Unprocessable):
 
     code = "invalid-tags"
     title = "Some tags are not among those agreed on"
+    remedy = "Use keys and values that were agreed on; `errors` points at each."
 
 
 class BudgetExceeded(Unprocessable):
@@ -338,6 +377,7 @@ class BudgetExceeded(Unprocessable):
 
     code = "budget-exceeded"
     title = "The budget does not pay for it"
+    remedy = "Raise the budget, and retry what has failed."
 
 
 class StyleNotLicensed(Unprocessable):
@@ -345,6 +385,7 @@ class StyleNotLicensed(Unprocessable):
 
     code = "style-not-licensed"
     title = "The style's licence does not allow this"
+    remedy = "Choose another style; docs/licences.md."
 
 
 class StyleSuspended(StyleNotLicensed):
@@ -352,6 +393,7 @@ class StyleSuspended(StyleNotLicensed):
 
     code = "style-suspended"
     title = "The style is suspended"
+    remedy = "Choose another style, or wait until it is reinstated."
 
 
 class LicenceExpired(StyleNotLicensed):
@@ -359,6 +401,7 @@ class LicenceExpired(StyleNotLicensed):
 
     code = "style-licence-expired"
     title = "The style's licence has expired"
+    remedy = "Choose another style, or another version of it."
 
 
 class TerritoryNotAllowed(StyleNotLicensed):
@@ -366,6 +409,7 @@ class TerritoryNotAllowed(StyleNotLicensed):
 
     code = "territory-not-allowed"
     title = "The style's licence does not reach there"
+    remedy = "Say a `territory` that the licence names, or choose another style."
 
 
 class ChannelNotAllowed(StyleNotLicensed):
@@ -373,6 +417,7 @@ class ChannelNotAllowed(StyleNotLicensed):
 
     code = "channel-not-allowed"
     title = "The style's licence does not cover that channel"
+    remedy = "Say a `channel` that the licence names, or choose another style."
 
 
 class Withheld(ClientError):
@@ -407,6 +452,7 @@ class QuotaExceeded(ClientError):
     status = 429
     code = "quota-exceeded"
     title = "The quota is used up"
+    remedy = "Wait for `Retry-After`; `RateLimit` says what is left."
     retryable = True
     registered = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
@@ -416,6 +462,7 @@ class InvalidManifest(Unprocessable):
 
     code = "invalid-manifest"
     title = "The manifest cannot be used"
+    remedy = "Put right what `errors` says of its first lines."
 
 
 class ManifestTooLong(Unprocessable):
@@ -423,6 +470,7 @@ class ManifestTooLong(Unprocessable):
 
     code = "manifest-too-long"
     title = "The manifest has more lines than a campaign takes"
+    remedy = "Split it into several campaigns."
 
 
 class InvalidLine(Unprocessable):
@@ -430,6 +478,7 @@ class InvalidLine(Unprocessable):
 
     code = "invalid-line"
     title = "The line cannot be used"
+    remedy = "Put the line right, and send it in another campaign."
 
 
 class LineTooLong(Unprocessable):
@@ -437,6 +486,7 @@ class LineTooLong(Unprocessable):
 
     code = "line-too-long"
     title = "The line is longer than the limit"
+    remedy = "Shorten the line; most of it is metadata."
 
 
 class NotUtf8(Unprocessable):
@@ -444,6 +494,7 @@ class NotUtf8(Unprocessable):
 
     code = "not-utf-8"
     title = "The line is not UTF-8"
+    remedy = "Save the manifest as UTF-8."
 
 
 class DuplicateId(Unprocessable):
@@ -451,10 +502,13 @@ class DuplicateId(Unprocessable):
 
     code = "duplicate-custom-id"
     title = "Another line has that custom_id"
+    remedy = "Give every line a `custom_id` of its own."
 
 
 class JobFailure(ImpastoError):
     """Ends a job for good; trying again would end the same way."""
+
+    remedy = "Do not retry: it would end the same way."
 
 
 class DecoderCrashed(JobFailure):
@@ -462,6 +516,7 @@ class DecoderCrashed(JobFailure):
 
     code = "crashed-decoder"
     title = "The picture broke its decoder"
+    remedy = "Save the picture anew with another program, and hand it in again."
 
 
 class Quarantined(JobFailure):
@@ -469,6 +524,7 @@ class Quarantined(JobFailure):
 
     code = "quarantined"
     title = "The picture was set aside after its attempts killed workers"
+    remedy = "Save the picture anew with another program; tell the operator."
 
 
 class OutputInvalid(JobFailure):
@@ -476,6 +532,7 @@ class OutputInvalid(JobFailure):
 
     code = "model-output-invalid"
     title = "The stylizer gave no usable picture"
+    remedy = "Retry the job once; tell the operator if it fails again."
 
 
 class StyleRefused(JobFailure):
@@ -483,6 +540,7 @@ class StyleRefused(JobFailure):
 
     code = "style-refused"
     title = "No style can be learned from the picture"
+    remedy = "Learn from a picture with more in it."
 
 
 class PrintRefused(JobFailure):
@@ -490,6 +548,7 @@ class PrintRefused(JobFailure):
 
     code = "print-refused"
     title = "The picture cannot be printed"
+    remedy = "Ask for a smaller print, or for another style."
 
 
 class DeadlineExceeded(JobFailure):
@@ -497,6 +556,7 @@ class DeadlineExceeded(JobFailure):
 
     code = "deadline-exceeded"
     title = "The work had not begun by its deadline"
+    remedy = "Retry the job, or give it more time with `cancel_after`."
 
 
 class NotMarked(JobFailure):
@@ -504,6 +564,7 @@ class NotMarked(JobFailure):
 
     code = "not-marked"
     title = "The picture could not be marked as what it is"
+    remedy = "Save the picture anew without its metadata; tell the operator."
 
 
 class Retryable(ImpastoError):
@@ -512,6 +573,7 @@ class Retryable(ImpastoError):
     status = 503
     code = "try-again"
     title = "Try again later"
+    remedy = "Wait for `Retry-After`; it is tried again."
     retryable = True
 
 
@@ -556,6 +618,7 @@ class Misconfigured(ImpastoError):
     """This process cannot start; the text says what to do about it."""
 
     code = "misconfigured"
+    remedy = "Read its text: it is for the operator."
 
 
 class EngineUnavailable(Misconfigured):

@@ -50,7 +50,8 @@ def estimate(desk: Desk, tenant_id: UUID, request: EstimateRequest) -> Estimate:
     """
     kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
     with desk.sessions() as session:  # ends without a COMMIT
-        wishes = {request.style, *(item.style for item in request.all_outputs if item.style)}
+        asked = (*request.variants, *request.all_outputs)  # of a count, there are no outputs
+        wishes = {request.style, *(one.style for one in asked if one.style)}
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         tags.rules(session, tenant_id).check(request.tags)
         model = desk.outlook.model(session, desk.settings)

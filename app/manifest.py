@@ -294,7 +294,9 @@ def _item(row: Raw) -> Entry:
     fields = row.fields
     places = {name: fields.pop(name) for name in ("url", "upload_id") if name in fields}
     try:
-        return Line(row.number, CampaignItem.model_validate({**fields, "input": places}))
+        return Line(
+            row.number, CampaignItem.model_validate({**fields, "input": places}, strict=False)
+        )
     except ValidationError as error:
         return Refused(row.number, custom_id_of(fields), InvalidLine(findings(error)))
 

@@ -37,6 +37,9 @@ from app.submission import Desk
 REDIRECT_SECONDS: Final = 3600  #: how long the store's own address opens
 YEAR: Final = 31_536_000
 
+_RANGE: Final = "([0-9]+-[0-9]*|-[0-9]+)"
+RANGES: Final = rf"bytes=\s*{_RANGE}(\s*,\s*{_RANGE})*\s*"
+
 #: A picture is a picture, also for a browser that would rather see a page in it.
 LOCKED: Final = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 
@@ -75,7 +78,10 @@ async def get_asset(
     expires: Annotated[int, Query(description="Part of a signed link.")] = 0,
     signature: Annotated[str | None, Query(description="Part of a signed link.")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
-    range: Annotated[str | None, Header(description="`bytes=0-99`")] = None,
+    range: Annotated[
+        str | None,
+        Header(description="`bytes=0-99`", json_schema_extra={"pattern": f"^{RANGES}$"}),
+    ] = None,
     territory: Annotated[
         Territory | None, Query(description="Where it will be shown; some licences limit that.")
     ] = None,
@@ -169,7 +175,7 @@ def picture(
     )
 
 
-_RANGES: Final = re.compile(r"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+))*\s*")
+_RANGES: Final = re.compile(RANGES)
 
 
 def _check_range(wanted: str | None, size: int) -> None:

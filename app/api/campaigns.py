@@ -32,6 +32,7 @@ from app.db.reading import Progress
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Parameters
 from app.domain.requests import storable
+from app.domain.told import STORABLE
 from app.errors import (
     BadRequest,
     BodyTooLarge,
@@ -136,12 +137,20 @@ def list_items(
     tenant_id: TenantId,
     campaign_id: UUID,
     status: Annotated[JobStatus | None, Query()] = None,
-    custom_id_prefix: Annotated[str | None, Query(max_length=255)] = None,
+    custom_id_prefix: Annotated[
+        str | None, Query(max_length=255, json_schema_extra=STORABLE)
+    ] = None,
     style: Annotated[
-        str | None, Query(max_length=100, description="A name, with or without `@version`.")
+        str | None,
+        Query(
+            max_length=100,
+            description="A name, with or without `@version`.",
+            json_schema_extra=STORABLE,
+        ),
     ] = None,
     error: Annotated[
-        str | None, Query(max_length=64, description="A code of `GET /problems`.")
+        str | None,
+        Query(max_length=64, description="A code of `GET /problems`.", json_schema_extra=STORABLE),
     ] = None,
     cursor: Cursor = None,
     limit: Limit = 50,

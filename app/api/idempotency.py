@@ -23,7 +23,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from app.api.problems import MEDIA_TYPE, documented
 from app.api.replies import Secret
 from app.db import idempotency
 from app.db.idempotency import Answer
@@ -52,6 +51,9 @@ PARAMETER: Final[dict[str, Any]] = {
     " the first answer again, with `Idempotent-Replayed: true`, and nothing is done twice.",
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
+
+#: What a key may be refused for.
+KINDS: Final = (IdempotencyKeyInvalid, IdempotencyInFlight, IdempotencyKeyReused)
 
 IN_MEMORY: Final = 2**20  #: bytes of a body; the rest waits in a file
 CHUNK: Final = 2**16
@@ -124,20 +126,6 @@ async def once(
         finally:
             with anyio.CancelScope(shield=True):
                 await run_in_threadpool(its.close)
-
-
-def document(operation: dict[str, Any]) -> None:
-    """Say so in an operation of the OpenAPI document."""
-    operation.setdefault("parameters", []).append(PARAMETER)
-    kinds = (IdempotencyKeyInvalid, IdempotencyInFlight, IdempotencyKeyReused)
-    for status, said in documented(*kinds).items():
-        known = operation["responses"].setdefault(str(status), said)
-        if known is not said:
-            known["description"] = "\n\n".join((known["description"], said["description"]))
-            theirs = known["content"][MEDIA_TYPE]["examples"]
-            known["content"][MEDIA_TYPE]["examples"] = (
-                theirs | said["content"][MEDIA_TYPE]["examples"]
-            )
 
 
 def named(value: str) -> str:

@@ -32,6 +32,7 @@ from app.errors import (
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+SCHEMA: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}  #: of every problem
 RETRY_AFTER: Final = 2  #: seconds
 METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 LONGEST: Final = 50  #: reasons in one answer; a campaign may have a thousand
@@ -64,7 +65,8 @@ def catalogue() -> dict[str, type[ImpastoError]]:
     waiting: list[type[ImpastoError]] = [ImpastoError]
     while waiting:
         kind = waiting.pop(0)
-        kinds.setdefault(kind.code, kind)
+        if issubclass(kinds.get(kind.code, kind), kind):
+            kinds[kind.code] = kind
         waiting += kind.__subclasses__()
     return kinds
 
@@ -107,8 +109,15 @@ def documented(*kinds: type[ImpastoError]) -> dict[int | str, dict[str, Any]]:
         response = responses.setdefault(kind.status, _undescribed())
         lines = [response["description"], f"`{kind.code}`: {kind.title}."]
         response["description"] = "\n\n".join(filter(None, lines))
-        response["content"][MEDIA_TYPE]["examples"][kind.code] = {"value": _example(kind)}
+        response["content"][MEDIA_TYPE]["examples"][kind.code] = {
+            "$ref": f"#/components/examples/{kind.code}"
+        }
     return responses
+
+
+def examples() -> dict[str, Any]:
+    """One problem of every kind, by its code: what `documented` refers to."""
+    return {code: {"value": _example(kind)} for code, kind in catalogue().items()}
 
 
 def add_problems(app: FastAPI) -> None:
@@ -203,8 +212,7 @@ def _pointer(place: tuple[int | str, ...]) -> str:
 
 
 def _undescribed() -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": "", "content": {MEDIA_TYPE: {"schema": schema, "examples": {}}}}
+    return {"description": "", "content": {MEDIA_TYPE: {**SCHEMA, "examples": {}}}}
 
 
 def _example(kind: type[ImpastoError]) -> dict[str, Any]:

@@ -12,9 +12,14 @@ from app.domain.parameters import Parameters
 from app.domain.requests import Budget, Request, storable
 from app.domain.review import Decision
 from app.domain.terms import Priority
+from app.domain.told import STORABLE
 
 Item = TypeVar("Item")
-Reason = Annotated[str, Field(min_length=1, max_length=1_000), AfterValidator(storable)]
+Reason = Annotated[
+    str,
+    Field(min_length=1, max_length=1_000, json_schema_extra=STORABLE),
+    AfterValidator(storable),
+]
 
 
 class JobError(BaseModel):

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.domain import mix
+from app.domain.exact import Exact
 from app.domain.mix import Mix
 
 
@@ -28,7 +29,7 @@ class OutputFormat(StrEnum):
         return 16_383 if self is OutputFormat.WEBP else 65_500
 
 
-class Output(BaseModel):
+class Output(Exact):
     """How the finished picture is written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -4,10 +4,11 @@ import json
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from app.domain import mix
 from app.domain.events import EventType
+from app.domain.exact import Exact
 from app.domain.licence import Channels, Territories, Usage
 from app.domain.parameters import (
     SOFT,
@@ -22,6 +23,7 @@ from app.domain.parameters import (
 )
 from app.domain.tags import Tags
 from app.domain.terms import CancelAfter, Priority, ReviewRule, Terms
+from app.domain.told import STORABLE, WEB, one_of
 
 MAX_ITEMS: Final = 1_000
 MAX_VARIANTS: Final = 20  #: outputs of one item
@@ -40,8 +42,15 @@ def storable(text: str) -> str:
     return text
 
 
-Word = Annotated[str, Field(min_length=1, max_length=MAX_WORD), AfterValidator(storable)]
-Url = Annotated[str, Field(min_length=1, max_length=2_048), AfterValidator(storable)]
+Word = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_WORD, json_schema_extra=STORABLE),
+    AfterValidator(storable),
+]
+Url = Annotated[
+    str, Field(min_length=1, max_length=2_048, json_schema_extra=STORABLE), AfterValidator(storable)
+]
+WebUrl = Annotated[Url, Field(json_schema_extra=WEB)]
 
 
 def _mixed(text: str) -> str:
@@ -57,6 +66,7 @@ StyleWish = Annotated[
         description="A style, `name` or `name@version`; or up to 8 of them in shares, which are"
         " scaled to sum to 1. Every name is pinned to a version when the work is accepted.",
         examples=["great-wave", "great-wave@1", "great-wave:0.6,starry-night:0.4"],
+        json_schema_extra={"pattern": mix.PATTERN},
     ),
     AfterValidator(storable),
     AfterValidator(_mixed),
@@ -78,7 +88,7 @@ def _small(metadata: dict[str, Any]) -> dict[str, Any]:
 Metadata = Annotated[dict[str, Any], AfterValidator(_small)]
 
 
-class Request(BaseModel):
+class Request(Exact):
     """Unknown fields are refused: a misspelt option must not be silently ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,6 +100,8 @@ class Input(Request):
     upload_id: UUID | None = None
     url: Url | None = None
 
+    model_config = ConfigDict(json_schema_extra=one_of(upload_id="string", url="string"))
+
     @model_validator(mode="after")
     def _one_of_them(self) -> "Input":
         if (self.upload_id is None) == (self.url is None):
@@ -100,7 +112,7 @@ class Input(Request):
 class WebhookRequest(Request):
     """Where to tell, and what: without `events`, the end of each job, or of the campaign."""
 
-    url: Url
+    url: WebUrl
     events: Annotated[list[EventType], Field(min_length=1)] | None = None
 
 
@@ -237,14 +249,18 @@ class ManifestRequest(Request):
 
     upload_id: UUID | None = None
     s3_prefix: Annotated[
-        Word | None,
+        Annotated[
+            Word, Field(pattern="^s3://", json_schema_extra={"pattern": "^s3://[^\\u0000]*$"})
+        ]
+        | None,
         Field(
-            pattern="^s3://",
             description="Every picture under it becomes an item, named by its key behind the last"
             " slash of the prefix.",
             examples=["s3://photos/spring/"],
         ),
     ] = None
+
+    model_config = ConfigDict(json_schema_extra=one_of(upload_id="string", s3_prefix="string"))
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "ManifestRequest":
@@ -290,6 +306,8 @@ class CampaignRequest(CampaignOptions):
 
     items: Annotated[tuple[CampaignItem, ...], Field(min_length=1, max_length=MAX_ITEMS)] = ()
     manifest: ManifestRequest | None = None
+
+    model_config = ConfigDict(json_schema_extra=one_of(items="array", manifest="object"))
 
     @model_validator(mode="after")
     def _one_list(self) -> "CampaignRequest":
