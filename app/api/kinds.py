@@ -69,7 +69,7 @@ async def get_kind(code: str) -> ProblemKind:
 
 def page() -> str:
     """The catalogue for people, as Markdown."""
-    kinds = sorted(catalogue().values(), key=lambda kind: kind.status)
+    kinds = sorted(catalogue().values(), key=lambda kind: (kind.status, kind.code))
     ends = [kind for kind in kinds if issubclass(kind, JobFailure)]
     answers = [kind for kind in kinds if not issubclass(kind, JobFailure | Misconfigured)]
     return "\n".join([HEAD, *_table(answers), JOBS, *_table(ends), ""])
