@@ -1,0 +1,77 @@
+"""The shapes of our answers."""
+
+from app.api.schemas.campaigns import (
+    BudgetRequest,
+    Campaign,
+    CampaignCost,
+    CampaignUrls,
+    Counts,
+    ManifestError,
+    PriorityRequest,
+)
+from app.api.schemas.jobs import (
+    ContentCredentials,
+    Cost,
+    CostPart,
+    CostParts,
+    Job,
+    JobError,
+    JobUrls,
+    OutputAsset,
+    Provenance,
+    Reviewed,
+    StylizerName,
+)
+from app.api.schemas.pages import Cache, Health, Item, Page, WebhookSecret, Welcome
+from app.api.schemas.reviews import BulkReview, Review, ReviewOutput
+from app.api.schemas.styles import (
+    AffectedAsset,
+    MoveRequest,
+    Reason,
+    StopRequest,
+    Style,
+    Styles,
+    StyleVersions,
+    Withdrawal,
+)
+from app.api.schemas.uploads import Upload, UploadRequest
+
+__all__ = [
+    "AffectedAsset",
+    "BudgetRequest",
+    "BulkReview",
+    "Cache",
+    "Campaign",
+    "CampaignCost",
+    "CampaignUrls",
+    "ContentCredentials",
+    "Cost",
+    "CostPart",
+    "CostParts",
+    "Counts",
+    "Health",
+    "Item",
+    "Job",
+    "JobError",
+    "JobUrls",
+    "ManifestError",
+    "MoveRequest",
+    "OutputAsset",
+    "Page",
+    "PriorityRequest",
+    "Provenance",
+    "Reason",
+    "Review",
+    "ReviewOutput",
+    "Reviewed",
+    "StopRequest",
+    "Style",
+    "StyleVersions",
+    "Styles",
+    "StylizerName",
+    "Upload",
+    "UploadRequest",
+    "WebhookSecret",
+    "Welcome",
+    "Withdrawal",
+]
