@@ -23,7 +23,7 @@ Every error is an RFC 9457 problem (`application/problem+json`) whose `code` nev
 may change. What is retryable comes with `Retry-After`, and `impasto.Impasto` waits for it. Invalid
 fields are in `errors`, each with a JSON pointer.
 
-This page is written from the classes in [app/errors.py](../app/errors.py) by
+This page is written from the classes in [app/errors](../app/errors) by
 `python -m app.api.kinds`.
 
 ## Answers

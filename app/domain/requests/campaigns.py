@@ -12,11 +12,7 @@ from app.domain.tags import Tags
 from app.domain.told import one_of
 
 MAX_ITEMS: Final = 1_000
-
-
 MAX_VARIANTS: Final = 20  #: outputs of one item
-
-
 Budget = Annotated[
     int,
     Field(

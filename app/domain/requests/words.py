@@ -10,8 +10,6 @@ from app.domain.exact import Exact
 from app.domain.told import STORABLE, WEB
 
 MAX_WORD: Final = 255
-
-
 MAX_METADATA_BYTES: Final = 4_096
 
 
