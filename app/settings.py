@@ -161,7 +161,7 @@ class WebhookSettings(BaseModel):
 
     allow_private: bool = False  # receivers on private addresses: development and tests
     timeout: PositiveFloat = 10.0  # GitHub's; what a dead sender held waits as long
-    slots: PositiveInt = 64  # sent at once by one io worker; one receiver takes a quarter of them
+    slots: PositiveInt = 128  # sent at once by one io worker; one receiver takes a quarter of them
 
 
 class MarkingSettings(BaseModel):

@@ -57,7 +57,7 @@ def jpeg(width: int = 64, height: int = 48) -> bytes:
 
 @pytest.fixture
 def egress() -> Iterator[Egress]:
-    with closing(Egress(allow_private=True, connections=2)) as way_out:
+    with closing(Egress(allow_private=True)) as way_out:
         yield way_out
 
 
