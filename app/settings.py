@@ -273,6 +273,9 @@ class Settings(BaseSettings):
     rate_card: RateCard = RateCard()
     governance: GovernanceSettings = GovernanceSettings()
     commit: str = Field("", description="Of the source that runs here; told with every output.")
+    image: str = Field(
+        "", description="Digest of the container image that runs here; told with every output."
+    )
     allow_private_sources: bool = False
     cache: bool = True  #: draw equal pictures of a tenant once
     buckets: tuple[BucketSettings, ...] = Field(
