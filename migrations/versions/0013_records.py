@@ -1,4 +1,4 @@
-"""What else the record of an output tells: who drew it on what, its bytes unsigned, its time stamp.
+"""What else records of outputs tell, and manifests that go when their time is over.
 
 Revision ID: 0013
 Revises: 0011
@@ -34,9 +34,16 @@ def upgrade() -> None:
         op.add_column("inferences", sa.Column(name, kind))
     for name, rule in CHECKS.items():
         op.create_check_constraint(op.f(f"ck_inferences_{name}"), "inferences", rule)
+    op.create_index(
+        "ix_uploads_manifests",
+        "uploads",
+        ["expires_at"],
+        postgresql_where=sa.text("left(media_type, 6) <> 'image/'"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_uploads_manifests", table_name="uploads")
     for name in CHECKS:
         op.drop_constraint(op.f(f"ck_inferences_{name}"), "inferences")
     for name, _ in COLUMNS:
