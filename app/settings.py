@@ -280,6 +280,9 @@ class Settings(BaseSettings):
         None, ge=1, le=65_535, description="Where this process answers scrapes; unset, nowhere."
     )
     metrics_host: str = "0.0.0.0"  # noqa: S104 - whoever scrapes is another machine
+    image: str = Field(
+        "", description="Digest of the container image that runs here; told with every output."
+    )
     allow_private_sources: bool = False
     cache: bool = True  #: draw equal pictures of a tenant once
     buckets: tuple[BucketSettings, ...] = Field(

@@ -20,6 +20,7 @@ from app.domain.job import JobStatus, Lane
 from app.domain.terms import Review
 from app.erasing import forget_unneeded
 from app.errors import ImpastoError
+from workers.hardware import peak_bytes
 from workers.studio import Picture, Work, Workplace, changed
 
 log = logging.getLogger(__name__)
@@ -172,6 +173,7 @@ def _waiting(session: Session, done: Sequence[tuple[Work, Picture]]) -> set[Lane
 
 
 def _inference(place: Workplace, work: Work, picture: Picture) -> NewInference:
+    sealed = picture.sealed
     return NewInference(
         job_id=work.held.id,
         attempt=work.held.attempt,
@@ -181,8 +183,15 @@ def _inference(place: Workplace, work: Work, picture: Picture) -> NewInference:
         batch_size=picture.cost.batch_size,
         device_ms=picture.cost.device_ms,
         pixel_share=picture.cost.pixel_share,
+        worker=place.worker,
+        hardware=place.hardware,
         software=place.software,
-        manifest_label=picture.sealed.label,
-        manifest_digest=picture.sealed.manifest,
-        certificate_digest=picture.sealed.certificate,
+        image=place.image,
+        peak_bytes=peak_bytes(),
+        drawn_digest=sealed.drawn or picture.asset.digest,
+        manifest_label=sealed.label,
+        manifest_digest=sealed.manifest,
+        certificate_digest=sealed.certificate,
+        certificate_serial=sealed.serial,
+        stamped_at=sealed.stamped_at,
     )

@@ -47,6 +47,8 @@ class Workplace:
     engine: str
     device: str
     software: str  #: version and commit of what runs here
+    image: str | None = None  #: digest of the container it runs in
+    hardware: str | None = None  #: what its device is
     stylizer: str | None  #: digest of its network; None serves every style (the null engine)
     sessions: Sessions
     storage: Storage

@@ -54,7 +54,7 @@ def job_shown(settings: Settings, row: Row[Any], forecast: Forecast = NOTHING) -
         deadline_at=job.deadline_at,
         priority=job.priority,
         warnings=job.warnings,
-        review=_reviewed(job),
+        review=reviewed_shown(job),
         error=_error(job),
         output=_output(settings, row) if succeeded and row.erased_at is None else None,
         rendered_by=job.rendered_by,
@@ -232,7 +232,8 @@ def _error(job: models.Job | Row[Any]) -> schemas.JobError | None:
     )
 
 
-def _reviewed(job: models.Job) -> schemas.Reviewed | None:
+def reviewed_shown(job: models.Job) -> schemas.Reviewed | None:
+    """What became of a job's review; None for one that nobody was to look at."""
     if job.review is None:
         return None
     said = job.verdict or {}
@@ -240,6 +241,7 @@ def _reviewed(job: models.Job) -> schemas.Reviewed | None:
         rule=job.review,
         state=_STATES.get((job.status, job.verdict is not None)),
         by=said.get("by"),
+        at=job.finished_at if job.verdict else None,  # a verdict is the end of its job
         reason_code=said.get("reason_code"),
         note=said.get("note"),
     )
@@ -336,6 +338,7 @@ def provenance_shown(row: Row[Any]) -> schemas.Provenance:
         render_key=job.render_key or "",
         parameters=parameters,
         software=row.software,
+        drawn_sha256=row.drawn_digest,
         credentials=_credentials(row),
     )
 
@@ -347,6 +350,8 @@ def _credentials(row: Row[Any]) -> schemas.ContentCredentials | None:
         label=row.manifest_label,
         manifest_sha256=row.manifest_digest,
         certificate_sha256=row.certificate_digest,
+        certificate_serial=row.certificate_serial,
+        stamped_at=row.stamped_at,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, String, and_, cast, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.db.models import (
@@ -16,7 +16,6 @@ from app.db.models import (
     Job,
     KnownRateCard,
     LedgerEntry,
-    Style,
     StyleVersion,
     Stylizer,
 )
@@ -42,9 +41,12 @@ _SHOWN: Any = (
         Inference.device,
         Inference.batch_size,
         Inference.software,
+        Inference.drawn_digest,
         Inference.manifest_label,
         Inference.manifest_digest,
         Inference.certificate_digest,
+        Inference.certificate_serial,
+        Inference.stamped_at,
         Inference.at.label("drawn_at"),
         LedgerEntry.rate_card,
         LedgerEntry.device_ms,
@@ -58,7 +60,8 @@ _SHOWN: Any = (
     .join(StyleVersion, StyleVersion.id == Job.style_version_id)
     .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)
     .outerjoin(Asset, and_(Asset.tenant_id == Job.tenant_id, Asset.digest == Job.output_digest))
-    .outerjoin(Inference, and_(Inference.job_id == Job.id, Inference.attempt == Job.attempt))
+    # Of a picture that was there already, what drew it then; each job's success is one row here.
+    .outerjoin(Inference, Inference.job_id == func.coalesce(Job.rendered_by, Job.id))
     .outerjoin(
         LedgerEntry,
         and_(
@@ -224,29 +227,6 @@ def made(session: Session, tenant_id: UUID, digest: str, limit: int) -> Sequence
     """A tenant's jobs that gave this output, oldest first: the first of them drew it."""
     its = Job.tenant_id == tenant_id, Job.output_digest == digest
     return _rows(session, _SHOWN.where(*its).order_by(Job.id), limit)
-
-
-def styles_used(session: Session, stylizer_digest: str, pins: Sequence[str]) -> dict[str, Row[Any]]:
-    """Pinned styles for that stylizer, as they are now: title, card, and how their licence is."""
-    named = [(slug, int(number)) for slug, _, number in (pin.rpartition("@") for pin in pins)]
-    rows = session.execute(
-        select(
-            StyleVersion.slug,
-            StyleVersion.version,
-            Style.title,
-            StyleVersion.card,
-            StyleVersion.status,
-            StyleVersion.valid_until,
-            StyleVersion.suspended_at,
-            StyleVersion.withdrawn_at,
-        )
-        .join(Style, Style.slug == StyleVersion.slug)
-        .where(
-            StyleVersion.stylizer_digest == stylizer_digest,
-            tuple_(StyleVersion.slug, StyleVersion.version).in_(named),
-        )
-    )
-    return {f"{row.slug}@{row.version}": row for row in rows}
 
 
 def _wanted(whose: ColumnElement[bool], status: JobStatus | None) -> list[ColumnElement[bool]]:
