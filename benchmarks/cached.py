@@ -156,9 +156,7 @@ def _over(system: System, campaign_id: str, status: str) -> dict[str, Any]:
         sleep(POLL)
 
 
-def _check(
-    system: System, campaigns: Sequence[dict[str, Any]], hits: int, inferences: int
-) -> None:
+def _check(system: System, campaigns: Sequence[dict[str, Any]], hits: int, inferences: int) -> None:
     """So many were there already and cost nothing, and so many were drawn since the start."""
     ids = [campaign["id"] for campaign in campaigns]
     free = text("""
