@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from app import metrics
 from app.db import budgets, costs, events, intake, jobs, queue
-from app.db.cache import Known
 from app.db.costs import NewInference
 from app.db.jobs import Success
 from app.db.ledger import Bill
@@ -65,13 +64,10 @@ def _store(place: Workplace, group: Sequence[Work]) -> None:
 
 def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int]:
     done = [(work, work.picture) for work in group if work.picture]
-    hits = [(work, work.known) for work in group if work.known]
     broken = [(work, work.error) for work in group if work.error]
     with place.sessions.begin() as session:
         _keep(place, session, [picture for _, picture in done])
-        successes = [_success(place, *pair) for pair in done]
-        successes += [_hit(work, known) for work, known in hits]
-        ended = jobs.succeed(session, successes, by=place.worker)
+        ended = jobs.succeed(session, [_success(place, *pair) for pair in done], by=place.worker)
         measured = [_inference(place, *pair) for pair in done if pair[0].held.id in ended]
         costs.add(session, measured)
         for work, _ in done:
@@ -145,19 +141,6 @@ def _success(place: Workplace, work: Work, picture: Picture) -> Success:
         bill=Bill(work.usage, place.rate_card.name),
         warnings=work.warnings,
         review=_to_be_seen(work, work.warnings),
-    )
-
-
-def _hit(work: Work, known: Known) -> Success:
-    """What was drawn before costs nothing; who must see it is asked all the same."""
-    return Success(
-        held=work.held,
-        output_digest=known.output_digest,
-        cost_micros=0,
-        timings="{}",
-        warnings=known.warnings,
-        review=_to_be_seen(work, known.warnings),
-        rendered_by=known.job_id,
     )
 
 

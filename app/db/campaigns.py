@@ -1,7 +1,7 @@
 """Campaigns: their counts, kept without a race, and their end, told once."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -101,6 +101,18 @@ def unfinished(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign
     if campaign.finished_at is not None:
         raise IllegalTransition(f"Campaign {campaign_id} is finished.")
     return campaign
+
+
+def hold(session: Session, campaign_ids: Iterable[UUID | None]) -> None:
+    """
+    Lock these before a transaction counts more than once, in the order that `count` takes them.
+
+    After its jobs are locked, because workers lock those first.
+    """
+    ids = {one for one in campaign_ids if one is not None}
+    if len(ids) > 1:
+        its = select(Campaign.id).where(Campaign.id.in_(ids)).order_by(Campaign.id)
+        session.execute(its.with_for_update(key_share=True))
 
 
 def note_cancel(session: Session, campaign_id: UUID) -> None:
