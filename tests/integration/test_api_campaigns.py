@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from app.api.shown import eta
 from app.db import jobs, ledger
-from app.db.reading import Progress
+from app.db.progress import Progress
 from app.domain.job import Lane
 from tests.integration.conftest import Api, work
 from tests.integration.test_api_uploads import upload_of
