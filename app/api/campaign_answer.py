@@ -9,7 +9,8 @@ from starlette.responses import Response
 from app.api import schemas
 from app.api.replies import UNCACHED, not_modified, reply, unchanged
 from app.api.shown import campaign_shown
-from app.db import campaigns, progress, reading
+from app.db import progress, reading
+from app.db.backlog import Place
 from app.db.models import Campaign
 from app.db.progress import Progress
 from app.domain.job import Lane
@@ -48,7 +49,7 @@ def with_progress(desk: Desk, session: Session, rows: Any) -> list[schemas.Campa
     """Campaigns as they are shown; only those that still run have their jobs counted."""
     ids = [row.Campaign.id for row in rows if row.Campaign.finished_at is None]
     counted = progress.read(session, ids) if ids else {}
-    over = Progress(running=0, pixels=0, worked=0, seconds=None)
+    over = progress.NONE
     model = desk.outlook.model(session, desk.settings)
     shown = []
     for row in rows:
@@ -59,19 +60,18 @@ def with_progress(desk: Desk, session: Session, rows: Any) -> list[schemas.Campa
 
 
 def _forecast(desk: Desk, session: Session, campaign: Campaign, its: Progress) -> Forecast:
-    """When what is left of it will be done."""
-    left = campaign.total - campaign.in_review - campaigns.ended(campaign)
-    if not left or campaign.paused_at is not None:
+    """When what will be drawn of it has been: what its budget has no room for is none of that."""
+    if not its.running and (not its.waiting or campaign.paused_at is not None):
         return NOTHING
-    queued = max(0, left - its.running)
     return desk.outlook.of_many(
         session,
         desk.settings,
         Waiting(
             tenant_id=campaign.tenant_id,
             lane=lane_of(Lane.CAMPAIGN, Parameters.model_validate(campaign.parameters)),
-            first=campaign.id,  # made before its jobs' ids, and those grow with time
-            jobs=queued,
-            pixels=queued * its.pixels / campaign.total,
+            # Its id was made before those of its jobs, and those grow with time.
+            place=Place(campaign.priority, campaign.id),
+            jobs=its.waiting,
+            pixels=its.waiting_pixels,
         ),
     )

@@ -82,7 +82,7 @@ def shown(
             if unchanged(if_none_match, headers["ETag"]):
                 return not_modified(headers)
         row = reading.job(session, tenant_id, job_id)
-        forecast = desk.outlook.of_job(session, desk.settings, row.Job)
+        forecast = desk.outlook.of_job(session, desk.settings, row.Job, row.now)
     content = job_shown(desk.settings, row, forecast)
     headers = _headers(desk, row.Job.version, content.status)
     if pending == 202:

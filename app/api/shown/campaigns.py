@@ -54,7 +54,7 @@ def campaign_shown(
             refused=campaign.refused,
         ),
         cost=schemas.CampaignCost(
-            estimated_micros=_estimate(settings, campaign, progress, model),
+            estimated_micros=_estimate(settings, campaign, left, progress, model),
             actual_micros=campaign.cost_micros,
             budget_micros=campaign.budget_micros,
             allotted_micros=None if campaign.budget_micros is None else campaign.allotted_micros,
@@ -72,10 +72,17 @@ def campaign_shown(
 def _eta(
     campaign: models.Campaign, left: int, progress: Progress, forecast: Forecast
 ) -> int | None:
-    """A paused one ends when its owner says; else as the queue foretells, or the pace so far."""
+    """
+    As the queue foretells, or at the pace so far; what the budget has no room for is left out.
+
+    A paused one ends when its owner says.
+    """
     if campaign.paused_at is not None and campaign.finished_at is None:
         return None
-    return eta(left, progress) if forecast.seconds is None else forecast.seconds
+    if left and forecast.seconds is not None:
+        return forecast.seconds
+    coming = progress.running + progress.waiting
+    return eta(coming, progress) if coming or not left else None
 
 
 def eta(left: int, progress: Progress) -> int | None:
@@ -88,14 +95,17 @@ def eta(left: int, progress: Progress) -> int | None:
 
 
 def _estimate(
-    settings: Settings, campaign: models.Campaign, progress: Progress, model: CostModel | None
+    settings: Settings,
+    campaign: models.Campaign,
+    left: int,
+    progress: Progress,
+    model: CostModel | None,
 ) -> int:
     """What all its pictures will cost; once it has ended, what they did."""
     if campaign.finished_at is not None:
         return campaign.cost_micros
     card = settings.rate_card
     model = model or CostModel(card, {}, settings.limits.whole_pixels)
-    left = campaign.total - campaign.succeeded - campaign.failed - campaign.canceled
     lane = lane_of(Lane.CAMPAIGN, Parameters.model_validate(campaign.parameters))
     foreseen = model.usage(lane, progress.pixels / campaign.total)
     return campaign.cost_micros + round(left * prices_of.exactly(card, foreseen))
