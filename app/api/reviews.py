@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.api import examples, jobs, schemas
+from app.api import examples, job_answer, schemas
 from app.api.assets import LOCKED, picture
 from app.api.deps import KEYED, Cursor, Limit, Principal, TenantId, TheDesk, takes
 from app.api.pages import Pages, answer
@@ -114,7 +114,7 @@ def decide(
         told = events.written(session)
     if told:
         desk.tickets.deliver()
-    return jobs.shown(desk, tenant_id, job_id)
+    return job_answer.shown(desk, tenant_id, job_id)
 
 
 @router.get(

@@ -1,7 +1,6 @@
-"""What callers read: single jobs, pages of them, campaigns and how far they are."""
+"""What callers read: single jobs, pages of them, campaigns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -76,16 +75,6 @@ _SHOWN: Any = (
 _CAMPAIGNS: Any = select(
     Campaign, StyleVersion.slug, StyleVersion.version.label("style_version")
 ).join(StyleVersion, StyleVersion.id == Campaign.style_version_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a campaign is, counted from its jobs."""
-
-    running: int
-    pixels: int  #: of all outputs whose size is known
-    worked: int  #: jobs that were started and have ended
-    seconds: float | None  #: since the first one was started
 
 
 def job(session: Session, tenant_id: UUID, job_id: UUID) -> Row[Any]:
@@ -190,27 +179,6 @@ def campaigns(
     if before is not None:
         wanted.append(Campaign.id < before)
     return _rows(session, _CAMPAIGNS.where(*wanted).order_by(Campaign.id.desc()), limit)
-
-
-def progress(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, Progress]:
-    """How far each of these campaigns is; reads every job of them."""
-    worked = Job.started_at.is_not(None) & Job.finished_at.is_not(None)
-    statement = (
-        select(
-            Job.campaign_id,
-            func.count().filter(Job.status == JobStatus.RUNNING),
-            func.sum(Job.pixels),
-            func.count().filter(worked),
-            func.extract("epoch", func.now() - func.min(Job.started_at)),
-        )
-        .where(Job.campaign_id.in_(campaign_ids))
-        .group_by(Job.campaign_id)
-    )
-    return {
-        campaign_id: Progress(running, pixels, ended, None if age is None else float(age))
-        for campaign_id, running, pixels, ended, age in session.execute(statement)
-        if campaign_id is not None
-    }
 
 
 def asset(session: Session, tenant_id: UUID, digest: str) -> Asset:
