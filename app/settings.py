@@ -67,6 +67,7 @@ class LimitSettings(BaseModel):
     content_pixels: PositiveInt = 200_000_000  # read from the header
     output_pixels: PositiveInt = 200_000_000
     print_pixels: PositiveInt = 4_000_000  # of a print: each takes its worker kilobytes of memory
+    avif_pixels: PositiveInt = 2**24  # of an AVIF: its encoder holds all of it, 36 bytes a pixel
     whole_pixels: PositiveInt = 2**22  # of an output drawn in one engine call; beyond, in tiles
     max_side: PositiveInt = 65_500  # what JPEG libraries read and write
     min_side: PositiveInt = 32  # the network's receptive field needs it

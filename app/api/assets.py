@@ -17,6 +17,7 @@ from app.db import licences, reading, reviews
 from app.db.licences import WITHHELD
 from app.db.models import Asset, AssetKind
 from app.db.standings import Clearance
+from app.domain.parameters import OutputFormat
 from app.domain.scopes import Scope
 from app.domain.territories import Territory
 from app.errors import (
@@ -50,7 +51,7 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
     responses={
         200: {
             "description": "The picture.",
-            "content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")},
+            "content": {f"image/{kind}": {} for kind in OutputFormat},
         },
         206: {"description": "The part that `Range` asked for."},
         304: {"description": "You have it."},

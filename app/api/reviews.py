@@ -15,6 +15,7 @@ from app.api.replies import reply
 from app.api.shown import review_shown
 from app.db import audit, events, reading, reviews
 from app.db.licences import UNLICENSED
+from app.domain.parameters import OutputFormat
 from app.domain.requests import Word
 from app.domain.review import BulkVerdict, ReviewQuery, StyleName, Verdict
 from app.domain.scopes import Scope
@@ -124,7 +125,7 @@ def decide(
     responses={
         200: {
             "description": "The picture.",
-            "content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")},
+            "content": {f"image/{kind}": {} for kind in OutputFormat},
         },
         307: {"description": "Where the store has it, for five minutes."},
         **documented(NotFound, Erased, StorageUnavailable),

@@ -187,6 +187,26 @@ def test_what_cannot_be_drawn_again_is_a_sentence(
     assert words in str(result.exception)
 
 
+def test_an_avif_is_drawn_signed_read_and_drawn_again(tmp_path: Path) -> None:
+    content, out = tmp_path / "photo.jpg", tmp_path / "painted.avif"
+    content.write_bytes(jpeg((90, 70)))
+    command = [sys.executable, "-m", "workers", "stylize", str(content), f"--out={out}"]
+    subprocess.run([*command, "--style=great-wave"], check=True, capture_output=True)
+    with Image.open(out) as painted:
+        assert (painted.format, painted.size) == ("AVIF", (90, 70))
+        assert b"compositeWithTrainedAlgorithmicMedia" in painted.info["xmp"]
+    result = verify(out, "--trust-dev", "--render", f"--content={content}", "--json")
+    assert result.exit_code == 0, result.output
+    assert facts(result)["again"] == {"max": 0, "mean": 0.0, "same": True}
+    assert facts(result)["render"]["parameters"]["output"]["format"] == "avif"
+
+
+def test_an_avif_of_nobody_is_no_reason_to_break(tmp_path: Path) -> None:
+    """What looks like one and is none says nothing."""
+    result = verify(kept(tmp_path, b"\0\0\0\x20ftypavif" + bytes(60)))
+    assert result.exit_code in (4, 5), result.output
+
+
 def test_a_difference_is_measured_over_all_channels() -> None:
     files = []
     for shade in (100, 103):
