@@ -169,13 +169,12 @@ def _heard(to: JobStatus, kind: EventType, moved: CTE) -> Select[Any]:
     tenant = select(moved.c.tenant_id).distinct().subquery("tenant")
     whose = tenant.c.tenant_id
     said = [EventType.JOB_REVIEWED] if to in VERDICTS else []
-    ears = select(
-        whose,
-        *(
-            events.listeners(whose, literal(one.value)).label(name)
-            for one, name in zip((kind, *said), events.EARS, strict=False)
-        ),
-    ).cte("heard")
+    listeners = (
+        events.listeners(whose, literal(one.value)).label(name)
+        for one, name in zip((kind, *said), events.EARS, strict=False)
+    )
+    # Asked once for each tenant; inlined, it would be asked again for each job and column.
+    ears = select(whose, *listeners).cte("heard").prefix_with("MATERIALIZED")
     names = [column.name for column in TOLD]
     heard = [column for column in ears.c if column.name in events.EARS]
     anybody = or_(moved.c.webhook.is_not(None), *(func.cardinality(one) > 0 for one in heard))
