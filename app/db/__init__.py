@@ -3,6 +3,8 @@
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.db import copying
+
 Sessions = sessionmaker[Session]
 
 
@@ -28,4 +30,5 @@ def open_database(url: str, *, pool: int = 8) -> Sessions:
             "tcp_user_timeout": 10_000,  # a black-holed link is an error in seconds, not hours
         },
     )
+    copying.teach(engine)
     return sessionmaker(engine, expire_on_commit=False)
