@@ -69,7 +69,7 @@ WITH item AS (
         coalesce(tags, CAST(:tags AS jsonb)), :principal, usage
     FROM item ORDER BY id
 ), history AS (
-    INSERT INTO job_history (job_id, status, attempt) SELECT id, 'queued', 0 FROM item
+    INSERT INTO job_history (job_id, status, attempt, version) SELECT id, 'queued', 0, 1 FROM item
 )
 INSERT INTO ledger (tenant_id, campaign_id, job_id, kind, amount_micros, rate_card)
 SELECT :tenant_id, :campaign_id, id, 'reserve', reserve_micros, :rate_card FROM item
