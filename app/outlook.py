@@ -38,7 +38,7 @@ class Waiting:
     lane: Lane
     place: Place  #: of the first of them in the tenant's line
     jobs: int
-    pixels: float  #: of all of them
+    pixels: float | None  #: of all of them; None: as large as others of their line
 
 
 class Queue:
@@ -136,7 +136,9 @@ def _ends(queue: Queue, model: CostModel, waiting: Waiting, line: Line, ahead: i
     if waiting.jobs:
         turns = ahead + waiting.jobs
         jobs, pixels = queue.others(lane, line, turns)
-        pixels += ahead * line.mean_pixels + waiting.pixels
+        mean = line.mean_pixels
+        pixels += ahead * mean
+        pixels += waiting.jobs * mean if waiting.pixels is None else waiting.pixels
         parts.append(_busy_ms(model, lane, turns + jobs, pixels))
     if not workers or None in parts:
         return None

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from app.api.deps import TheDesk, admit, takes
+from app.api.deps import TheDesk, admit, state_of, takes
 from app.api.links import asset_url, check_asset_url
 from app.api.problems import documented
 from app.api.replies import not_modified, unchanged
@@ -91,7 +91,7 @@ async def get_asset(
         check_asset_url(desk.settings, owner, sha256, expires, signature)
         tenant_id, audience = owner, "public"
     else:
-        caller = await admit(request, Scope.READ)
+        caller = await admit(state_of(request), request.headers, Scope.READ)
         tenant_id, audience = caller.tenant_id, "private"
     places = _places(desk, request, territory)
     asset, cleared = await run_in_threadpool(_asset, desk, tenant_id, sha256, places)

@@ -1,25 +1,25 @@
 """The answer that tells of a campaign, whoever asked."""
 
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from app.api import schemas
-from app.api.replies import UNCACHED, not_modified, reply, unchanged
+from app.api.replies import not_modified, reply, unchanged
 from app.api.shown import campaign_shown
+from app.api.validators import campaign_headers
 from app.db import progress, reading
 from app.db.backlog import Place
 from app.db.models import Campaign
 from app.db.progress import Progress
+from app.db.states import CampaignState
 from app.domain.job import Lane
 from app.domain.parameters import Parameters
 from app.outlook import NOTHING, Forecast, Waiting
 from app.planning import lane_of
 from app.submission import Desk
-
-POLL_AFTER: Final = "2"  #: seconds
 
 
 def shown(
@@ -30,15 +30,13 @@ def shown(
     *,
     accepted: bool = False,
 ) -> Response:
+    """The campaign as it is, or 304."""
     with desk.sessions() as session:
         row = reading.campaign(session, tenant_id, campaign_id)
         [content] = with_progress(desk, session, [row])
-    # Running jobs are counted, not stored, so that the version alone does not tell all.
-    etag = f'"{row.Campaign.version}-{content.counts.running}"'
-    headers = {**UNCACHED, "ETag": etag}
-    if content.status != "finished":
-        headers["Retry-After"] = POLL_AFTER
-    if unchanged(if_none_match, etag):
+    its = CampaignState.of(row.Campaign, content.counts.running, row.now)
+    headers = dict(campaign_headers(its, content.eta_seconds))
+    if unchanged(if_none_match, headers["ETag"]):
         return not_modified(headers)
     if accepted:
         headers["Location"] = content.urls.get

@@ -2,23 +2,20 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Final
 from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.api.deps import preferred_wait
-from app.api.links import window
-from app.api.replies import UNCACHED, not_modified, reply, unchanged
+from app.api.replies import not_modified, reply, unchanged
 from app.api.shown import job_shown
+from app.api.validators import job_headers
 from app.bell import LOOK_AGAIN, Listener
-from app.db import reading
-from app.domain.job import JobStatus
+from app.db import reading, states
+from app.db.states import JobState
+from app.errors import NotFound
 from app.submission import Desk
-
-POLL_AFTER: Final = "1"  #: seconds; what `Retry-After` says of a job that has not ended
-REVIEWED_AFTER: Final = "60"  #: and of one that awaits review
 
 
 async def answer(
@@ -62,8 +59,10 @@ async def _ended(
 
 def _is_open(desk: Desk, tenant_id: UUID, job_id: UUID) -> bool:
     with desk.sessions() as session:
-        _, status = reading.job_state(session, tenant_id, job_id)
-    return status.open  # a reviewer may take days: nobody waits for one
+        found = states.jobs(session, [job_id])
+    if not found or found[0].tenant_id != tenant_id:
+        raise NotFound(f"There is no job {job_id}.")
+    return found[0].status.open  # a reviewer may take days: nobody waits for one
 
 
 def shown(
@@ -74,23 +73,15 @@ def shown(
     *,
     pending: int = 200,
 ) -> Response:
-    """The job, or 304 for the price of its version; `pending` is the status until it has ended."""
+    """The job as it is, or 304; `pending` is the status until it has ended."""
     with desk.sessions() as session:
-        if if_none_match is not None:
-            version, status = reading.job_state(session, tenant_id, job_id)
-            headers = _headers(desk, version, status)
-            if unchanged(if_none_match, headers["ETag"]):
-                return not_modified(headers)
         row = reading.job(session, tenant_id, job_id)
         forecast = desk.outlook.of_job(session, desk.settings, row.Job, row.now)
+    its = JobState.of(row.Job, row.now)
+    headers = dict(job_headers(desk.settings, its, forecast.seconds))
+    if unchanged(if_none_match, headers["ETag"]):
+        return not_modified(headers)
     content = job_shown(desk.settings, row, forecast)
-    headers = _headers(desk, row.Job.version, content.status)
     if pending == 202:
         headers["Location"] = content.urls.get
-    return reply(content, 200 if content.status.final else pending, headers)
-
-
-def _headers(desk: Desk, version: int, status: JobStatus) -> dict[str, str]:
-    after = POLL_AFTER if status.open else REVIEWED_AFTER
-    pace = {} if status.final else {"Retry-After": after}
-    return {**UNCACHED, "ETag": f'"{version}-{window(desk.settings)}"', **pace}
+    return reply(content, 200 if its.status.final else pending, headers)

@@ -41,6 +41,7 @@ from app.api import (
 )
 from app.api.deps import State
 from app.api.door import Door
+from app.api.peephole import Peephole
 from app.api.schemas import Welcome
 from app.domain.requests import CampaignOptions, CampaignRequest, JobRequest
 
@@ -64,7 +65,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,  # a redirected POST loses its body in half of all clients
-        middleware=[Middleware(Door)],
+        middleware=[Middleware(Door), Middleware(Peephole)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
         responses={"default": _default()},
     )

@@ -102,6 +102,7 @@ def resize(session: Session, campaign: Campaign, row: Row[Any], reserve_micros: 
     waits = reserve_micros > room
     campaign.allotted_micros += (0 if waits else reserve_micros) - row.reserved_micros
     campaign.unfunded += waits
+    campaign.version += 1
     session.flush()
     changes = {"reserved_micros": reserve_micros, "unfunded": waits}
     session.execute(update(Job).where(Job.id == row.id).values(changes))
@@ -133,5 +134,6 @@ def _note(session: Session, campaign: Campaign, rows: Sequence[Row[Any]]) -> int
         session.info.setdefault("let_in", set()).update(Lane(row.lane) for row in rows)
         campaign.unfunded -= len(rows)
         campaign.allotted_micros += sum(row.reserved_micros for row in rows)
+        campaign.version += 1
         session.flush()
     return len(rows)

@@ -133,6 +133,7 @@ def reopen(session: Session, campaign_id: UUID, rows: Sequence[Row[Any]], ended:
         "version": Campaign.version + 1,
         "round": Campaign.round + case((Campaign.finished_at.is_not(None), 1), else_=0),
         "finished_at": None,
+        "finished_version": None,
         "unfunded": Campaign.unfunded + sum(row.unfunded for row in rows),
         "told": func.greatest(0, Campaign.told - amount),
     }
@@ -171,6 +172,7 @@ def _adding(to: JobStatus) -> ReturningUpdate[Any]:
         return update(Campaign).where(its).values(values).returning(Campaign, *silence)
     ended = sum((getattr(Campaign, status.value) for status in FINAL), more("jobs"))
     values["finished_at"] = case((ended == Campaign.total, func.now()))
+    values["finished_version"] = case((ended == Campaign.total, Campaign.version + 1))
     due = _due(ended)
     values["told"] = case((due, ended), else_=Campaign.told)
     values["told_at"] = case((due, func.now()), else_=Campaign.told_at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -56,7 +57,7 @@ COPY jobs (id, custom_id, lane, source, content_digest, pixels, render_key, cach
     reserved_micros, unfunded, style_version_id, parameters, metadata, tags, usage,
     tenant_id, campaign_id, deadline_at, priority, review, webhook, principal) FROM STDIN
 """)
-_ADD_HISTORY = text("COPY job_history (job_id, status, attempt) FROM STDIN")
+_ADD_HISTORY = text("COPY job_history (job_id, status, attempt, version) FROM STDIN")
 _RESERVE = text("""
 COPY ledger (job_id, amount_micros, tenant_id, campaign_id, kind, rate_card) FROM STDIN
 """)
@@ -81,15 +82,21 @@ def add_jobs(
     `principal` is the prefix of the key that they came with.
     """
     whose = f"{tenant_id.hex}\t{NULL if campaign_id is None else campaign_id.hex}"
-    deadline = terms.cancel_after and session.scalar(_IN, {"seconds": terms.cancel_after})
-    ends = (deadline and deadline.isoformat(), str(terms.priority), terms.review)
+    ends = (_deadline(session, terms), str(terms.priority), terms.review)
     hook, key = json_cell(webhook), cell(principal)
     same = "\t".join((whose, *map(cell, ends), hook, key))
     texts = _Texts(tags or {})
     copy(session, _ADD_JOBS, (f"{_row(job, texts)}\t{same}\n" for job in jobs))
-    copy(session, _ADD_HISTORY, (f"{job.id.hex}\tqueued\t0\n" for job in jobs))
+    copy(session, _ADD_HISTORY, (f"{job.id.hex}\tqueued\t0\t1\n" for job in jobs))
     entry = f"{whose}\treserve\t{cell(rate_card)}"
     copy(session, _RESERVE, (f"{job.id.hex}\t{job.reserve_micros}\t{entry}\n" for job in jobs))
+
+
+def _deadline(session: Session, terms: Terms) -> str | None:
+    if not terms.cancel_after:
+        return None
+    moment: datetime = session.execute(_IN, {"seconds": terms.cancel_after}).scalar_one()
+    return moment.isoformat()
 
 
 class _Texts:

@@ -103,8 +103,8 @@ def moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select
     wrote = (
         insert(JobHistory)
         .from_select(
-            ["job_id", "status", "attempt", "worker", "note"],
-            select(moved.c.id, moved.c.status, moved.c.attempt, BY, NOTE),
+            ["job_id", "status", "attempt", "worker", "note", "version"],
+            select(moved.c.id, moved.c.status, moved.c.attempt, BY, NOTE, moved.c.version),
         )
         .cte("wrote")
     )

@@ -73,7 +73,10 @@ _SHOWN: Any = (
 )
 
 _CAMPAIGNS: Any = select(
-    Campaign, StyleVersion.slug, StyleVersion.version.label("style_version")
+    Campaign,
+    StyleVersion.slug,
+    StyleVersion.version.label("style_version"),
+    func.now().label("now"),
 ).join(StyleVersion, StyleVersion.id == Campaign.style_version_id)
 
 
@@ -85,15 +88,6 @@ def job(session: Session, tenant_id: UUID, job_id: UUID) -> Row[Any]:
     if row is None:
         raise NotFound(f"There is no job {job_id}.")
     return row
-
-
-def job_state(session: Session, tenant_id: UUID, job_id: UUID) -> tuple[int, JobStatus]:
-    """Version and status alone, for requests that ask whether anything changed."""
-    mine = (Job.id == job_id, Job.tenant_id == tenant_id)
-    row = session.execute(select(Job.version, Job.status).where(*mine)).first()
-    if row is None:
-        raise NotFound(f"There is no job {job_id}.")
-    return row.version, row.status
 
 
 def jobs(
