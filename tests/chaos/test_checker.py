@@ -219,7 +219,8 @@ def test_in_several_rounds_one_word_too_few_is_found_and_one_too_many(
 def test_a_campaign_that_is_open_again_has_ended_before(world: World) -> None:
     campaign = in_rounds(world, 2)
     world.say(
-        "UPDATE campaigns SET finished_at = NULL, finished_version = NULL, total = total + 1 WHERE round = 2"
+        "UPDATE campaigns SET finished_at = NULL, finished_version = NULL, total = total + 1"
+        " WHERE round = 2"
     )
     world.heard.remove(next(one for one in world.heard if one.about[0] == campaign))
     assert "I6 lost" not in world.found()
