@@ -50,8 +50,7 @@ class Ratio:
 #: Whose picture it is must itself have been drawn: hits do not lead to hits. Who erases pictures
 #: waits for the lock, or we for him, and then look again: the picture is there when we commit.
 #:
-#: OFFSET 0 keeps Postgres from beginning with the assets: by what it believed of a full queue, it
-#: once went through all of a tenant's for every job, and a manifest took twice as long.
+#: OFFSET 0 keeps Postgres from beginning with all of a tenant's assets.
 _DRAWN: Final = """
     SELECT drawn.id, drawn.output_digest, drawn.warnings FROM (
         SELECT id, output_digest, warnings FROM jobs
