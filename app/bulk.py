@@ -119,7 +119,8 @@ class _Intake:
         self._campaign.total, self._campaign.refused = self.accepted, self._refused
         self._session.flush()
         for start in range(0, len(self._shared), CHUNK):
-            cache.settle(self._session, self._shared[start : start + CHUNK])
+            chunk = self._shared[start : start + CHUNK]
+            cache.settle(self._session, chunk, reviewed=self._request.terms.review is not None)
         settle_budget(self._session, self._campaign)
 
     def _nothing(self) -> InvalidManifest:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.db import tags
+from app.db.backlog import Place
 from app.db.models import StyleVersion
 from app.domain.estimates import EstimateRequest
 from app.domain.events import CAMPAIGN_DEFAULT
@@ -63,7 +64,7 @@ def estimate(desk: Desk, tenant_id: UUID, request: EstimateRequest) -> Estimate:
         count = (request.count or 0) * max(1, len(request.variants))
         jobs = count or len(pixels)
         total = usual * jobs if count else sum(pixels)
-        waiting = Waiting(tenant_id, lane, new_id(), jobs, total)
+        waiting = Waiting(tenant_id, lane, Place(request.priority, new_id()), jobs, total)
         return Estimate(
             jobs=jobs,
             assumed=count or sizes.count(None),

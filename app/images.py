@@ -14,6 +14,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from app.errors import ImageTooLarge, InvalidImage
 
 Format = Literal["jpeg", "png", "webp"]
+AVIF: Final = "image/avif"
 
 #: One parser per format, picked by magic. `Image.open` would also admit MPO through JPEG; this
 #: one sees its first frame, the photograph, as the plain JPEG it is.
@@ -90,8 +91,8 @@ def inspect(content: bytes, limits: Bounds) -> Header:
 
 
 def media_type(content: bytes) -> str:
-    """What its first bytes say it is. Raises `InvalidImage`."""
-    return f"image/{_format(content)}"
+    """What its first bytes say it is; AVIF, too, which we write. Raises `InvalidImage`."""
+    return AVIF if content[4:12] == b"ftypavif" else f"image/{_format(content)}"
 
 
 def open_picture(content: bytes, limits: Bounds) -> ImageFile:

@@ -7,7 +7,7 @@ from app.db.models import StyleVersion
 from app.db.styles import Look, pin
 from app.domain.job import Lane
 from app.domain.pace import CostModel
-from app.domain.parameters import Mask, Parameters, Quality, render_keys
+from app.domain.parameters import Mask, OutputFormat, Parameters, Quality, render_keys
 from app.domain.prices import rounded
 from app.errors import ImageTooLarge, InvalidImage
 from app.settings import LimitSettings, Settings
@@ -18,8 +18,7 @@ def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, hei
     """Pixels of the output. Raises `ImageTooLarge` or `InvalidImage`, saying what would do."""
     out_width, out_height = parameters.output_size(width, height)
     pixels = out_width * out_height
-    prints = parameters.quality is Quality.PRINT
-    limit, of = (limits.print_pixels, " of a print") if prints else (limits.output_pixels, "")
+    limit, of = _most(limits, parameters)
     if pixels > limit:
         fits = int(max(width, height) * (limit / (width * height)) ** 0.5)
         raise ImageTooLarge(
@@ -38,6 +37,16 @@ def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, hei
             f"its shorter side must be at least {limits.min_side} pixels."
         )
     return pixels
+
+
+def _most(limits: LimitSettings, parameters: Parameters) -> tuple[int, str]:
+    """The most pixels of such an output, and what sort of output that is."""
+    most = [(limits.output_pixels, "")]
+    if parameters.quality is Quality.PRINT:
+        most.append((limits.print_pixels, " of a print"))
+    if parameters.output.format is OutputFormat.AVIF:
+        most.append((limits.avif_pixels, " of an AVIF"))
+    return min(most)
 
 
 def pinned(parameters: Parameters, look: Look, mask: Mask | None) -> Parameters:

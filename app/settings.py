@@ -67,6 +67,7 @@ class LimitSettings(BaseModel):
     content_pixels: PositiveInt = 200_000_000  # read from the header
     output_pixels: PositiveInt = 200_000_000
     print_pixels: PositiveInt = 4_000_000  # of a print: each takes its worker kilobytes of memory
+    avif_pixels: PositiveInt = 2**24  # of an AVIF: its encoder holds all of it, 36 bytes a pixel
     whole_pixels: PositiveInt = 2**22  # of an output drawn in one engine call; beyond, in tiles
     max_side: PositiveInt = 65_500  # what JPEG libraries read and write
     min_side: PositiveInt = 32  # the network's receptive field needs it
@@ -161,7 +162,7 @@ class WebhookSettings(BaseModel):
 
     allow_private: bool = False  # receivers on private addresses: development and tests
     timeout: PositiveFloat = 10.0  # GitHub's; what a dead sender held waits as long
-    slots: PositiveInt = 64  # sent at once by one io worker; one receiver takes a quarter of them
+    slots: PositiveInt = 128  # sent at once by one io worker; one receiver takes a quarter of them
 
 
 class MarkingSettings(BaseModel):
@@ -280,6 +281,9 @@ class Settings(BaseSettings):
         None, ge=1, le=65_535, description="Where this process answers scrapes; unset, nowhere."
     )
     metrics_host: str = "0.0.0.0"  # noqa: S104 - whoever scrapes is another machine
+    image: str = Field(
+        "", description="Digest of the container image that runs here; told with every output."
+    )
     allow_private_sources: bool = False
     cache: bool = True  #: draw equal pictures of a tenant once
     buckets: tuple[BucketSettings, ...] = Field(

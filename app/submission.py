@@ -147,7 +147,7 @@ def accept_picture(
         if intake.add_assets(session, [one.asset for one in brought]):
             desk.storage.put(*(one.blob for one in brought))
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
-        settle_known(session, [job])
+        settle_known(session, [job], options.terms)
     wake(desk, session, [job.lane], 1)
     return job.id
 
@@ -164,7 +164,7 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
         mask = sources.mask(options.mask)
         job = _interactive(desk, session, tenant_id, options, sources.find(given), mask)
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
-        settle_known(session, [job])
+        settle_known(session, [job], options.terms)
     wake(desk, session, [job.lane], 1)
     return job.id
 
@@ -189,7 +189,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
         planned = queue_items(desk, session, request, opened, planned)
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
-        settle_known(session, planned)
+        settle_known(session, planned, request.terms)
         settle_budget(session, opened.campaign)
         tell_accepted(desk, session, opened.campaign)
     wake(desk, session, {job.lane for job in planned if not job.unfunded}, len(planned))
@@ -260,10 +260,10 @@ def queue_items(
     return planned
 
 
-def settle_known(session: Session, planned: Iterable[NewJob]) -> None:
+def settle_known(session: Session, planned: Iterable[NewJob], terms: Terms) -> None:
     """End those whose picture was drawn before; of a campaign, once its total is known."""
     if ids := [job.id for job in planned if job.cache_key is not None]:
-        cache.settle(session, ids)
+        cache.settle(session, ids, reviewed=terms.review is not None)
 
 
 def wake(desk: Desk, session: Session, lanes: Iterable[Lane], jobs: int) -> None:

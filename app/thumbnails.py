@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from io import BytesIO
 from typing import BinaryIO, Final
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import AvifImagePlugin, Image, ImageCms, ImageOps
 
 PIXELS: Final = 25_000_000  #: of the largest picture that is looked at
 MEMORY: Final = 2**30  #: bytes of address space
 CPU_SECONDS: Final = 20
 WALL_SECONDS: Final = 60.0
-FORMATS: Final = ("JPEG", "PNG", "WEBP")
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "AVIF")
 
 
 def thumbnails(pictures: Sequence[bytes], *, side: int) -> list[bytes | None]:
@@ -45,6 +45,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     Image.MAX_IMAGE_PIXELS = PIXELS
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # the stacks of many would not fit into our memory
     side = int(sys.argv[1])
     for picture in _frames(sys.stdin.buffer):
         sys.stdout.buffer.write(_frame(_thumbnail(picture, side) or b""))

@@ -21,7 +21,7 @@ from app.errors import Misconfigured, ServiceUnavailable
 from app.queue import Tickets
 from app.settings import MarkingSettings, RateCard, Settings, WorkerSettings
 from app.storage import open_storage
-from workers import program
+from workers import hardware, program
 from workers.batcher import Batcher
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
@@ -69,6 +69,8 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 engine=engine.name,
                 device=engine.device,
                 software=software(settings.commit),
+                image=settings.image or None,
+                hardware=hardware.model(engine.device),
                 stylizer=engine.stylizer_digest,
                 sessions=sessions,
                 storage=open_storage(settings.storage),
@@ -121,6 +123,8 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
             engine=paces.OPTIMIZER,
             device=device,
             software=software(settings.commit),
+            image=settings.image or None,
+            hardware=hardware.model(device),
             stylizer=stylizer,
             sessions=sessions,
             storage=open_storage(settings.storage),

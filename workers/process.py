@@ -96,7 +96,7 @@ def _porter(settings: Settings, sessions: Sessions, tickets: Tickets, leases: Le
     from app.fetch import Fetcher
     from workers.fetching import Porter
 
-    out = Egress(allow_private=settings.allow_private_sources, connections=IO_THREADS)
+    out = Egress(allow_private=settings.allow_private_sources)
     return Porter(
         worker=worker_name("io"),
         settings=settings,
@@ -115,7 +115,7 @@ def _post_room(settings: Settings, sessions: Sessions) -> "PostRoom":
     from workers.delivery import PostRoom
 
     hooks = settings.webhooks
-    out = Egress(allow_private=hooks.allow_private, connections=hooks.slots)
+    out = Egress(allow_private=hooks.allow_private)
     return PostRoom(
         sessions,
         Sender(out, timeout=hooks.timeout),

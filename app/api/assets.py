@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from app.api.deps import TheDesk, admit, takes
+from app.api.deps import TheDesk, admit, state_of, takes
 from app.api.links import asset_url, check_asset_url
 from app.api.problems import documented
 from app.api.replies import not_modified, unchanged
@@ -17,6 +17,7 @@ from app.db import licences, reading, reviews
 from app.db.licences import WITHHELD
 from app.db.models import Asset, AssetKind
 from app.db.standings import Clearance
+from app.domain.parameters import OutputFormat
 from app.domain.scopes import Scope
 from app.domain.territories import Territory
 from app.errors import (
@@ -53,7 +54,7 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
     responses={
         200: {
             "description": "The picture.",
-            "content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")},
+            "content": {f"image/{kind}": {} for kind in OutputFormat},
         },
         206: {"description": "The part that `Range` asked for."},
         304: {"description": "You have it."},
@@ -96,7 +97,7 @@ async def get_asset(
         check_asset_url(desk.settings, owner, sha256, expires, signature)
         tenant_id, audience = owner, "public"
     else:
-        caller = await admit(request, Scope.READ)
+        caller = await admit(state_of(request), request.headers, Scope.READ)
         tenant_id, audience = caller.tenant_id, "private"
     places = _places(desk, request, territory)
     asset, cleared = await run_in_threadpool(_asset, desk, tenant_id, sha256, places)

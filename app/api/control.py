@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body
 from starlette.responses import Response
 
-from app.api import campaigns, jobs, schemas
+from app.api import campaign_answer, job_answer, schemas
 from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
 from app.db import budgets, control, events
@@ -32,7 +32,7 @@ def pause_campaign(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Res
     """What runs is finished; deadlines still count. Doing it twice does nothing more."""
     with desk.sessions.begin() as session:
         control.pause(session, tenant_id, campaign_id)
-    return campaigns.shown(desk, tenant_id, campaign_id)
+    return campaign_answer.shown(desk, tenant_id, campaign_id)
 
 
 @router.post(
@@ -47,7 +47,7 @@ def resume_campaign(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Re
     with desk.sessions.begin() as session:
         lanes = control.resume(session, tenant_id, campaign_id)
     _wake(desk, lanes, told=False)
-    return campaigns.shown(desk, tenant_id, campaign_id)
+    return campaign_answer.shown(desk, tenant_id, campaign_id)
 
 
 @router.post(
@@ -66,7 +66,7 @@ def prioritise_campaign(
     """Among tenants nothing changes: each has its turn."""
     with desk.sessions.begin() as session:
         control.prioritise_campaign(session, tenant_id, campaign_id, wanted.priority)
-    return campaigns.shown(desk, tenant_id, campaign_id)
+    return campaign_answer.shown(desk, tenant_id, campaign_id)
 
 
 @router.post(
@@ -91,7 +91,7 @@ def set_budget(
         control.set_budget(session, tenant_id, campaign_id, wanted.budget_micros)
         told, lanes = events.written(session), budgets.let_in(session)
     _wake(desk, lanes, told=told)
-    return campaigns.shown(desk, tenant_id, campaign_id)
+    return campaign_answer.shown(desk, tenant_id, campaign_id)
 
 
 @router.post(
@@ -111,7 +111,7 @@ def retry_failed(desk: TheDesk, tenant_id: TenantId, campaign_id: UUID) -> Respo
         lanes = control.retry_failed(session, tenant_id, campaign_id)
         told = events.written(session)
     _wake(desk, lanes, told=told)
-    return campaigns.shown(desk, tenant_id, campaign_id)
+    return campaign_answer.shown(desk, tenant_id, campaign_id)
 
 
 @router.post(
@@ -127,7 +127,7 @@ def retry_job(desk: TheDesk, tenant_id: TenantId, job_id: UUID) -> Response:
         lane = control.retry_job(session, tenant_id, job_id)
         told = events.written(session)
     _wake(desk, {lane}, told=told)
-    return jobs.shown(desk, tenant_id, job_id)
+    return job_answer.shown(desk, tenant_id, job_id)
 
 
 @router.post(
@@ -145,7 +145,7 @@ def prioritise_job(
 ) -> Response:
     with desk.sessions.begin() as session:
         control.prioritise_job(session, tenant_id, job_id, wanted.priority)
-    return jobs.shown(desk, tenant_id, job_id)
+    return job_answer.shown(desk, tenant_id, job_id)
 
 
 def _wake(desk: Desk, lanes: set[Lane], *, told: bool) -> None:

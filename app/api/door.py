@@ -10,8 +10,8 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import metrics
-from app.api.problems import answer
-from app.errors import BodyTooLarge, ImpastoError
+from app.api.problems import answer, known
+from app.errors import BodyTooLarge
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 DRAINED: Final = 64 * 1024  #: unread bytes that the server throws away to keep a connection
@@ -41,8 +41,7 @@ class Door:
         except Exception as error:
             if reply.status:
                 raise  # half an answer is out: the server closes the connection
-            known = error if isinstance(error, ImpastoError) else _unexpected(error)
-            response = answer(known, path=scope["path"], request_id=name.decode())
+            response = answer(known(error), path=scope["path"], request_id=name.decode())
             await response(scope, receive, reply)
         finally:
             _count(scope, reply.status, perf_counter() - start)
@@ -147,9 +146,3 @@ def _promised(headers: Mapping[bytes, bytes]) -> int | None:
         return None
     length = headers.get(b"content-length", b"0")
     return int(length) if length.isdigit() else None
-
-
-def _unexpected(error: Exception) -> ImpastoError:
-    broken = ImpastoError(type(error).__name__)
-    broken.__cause__ = error
-    return broken

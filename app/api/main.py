@@ -22,6 +22,7 @@ from app.api import (
     governance,
     handover,
     health,
+    items,
     jobs,
     keys,
     kinds,
@@ -37,6 +38,7 @@ from app.api import (
 )
 from app.api.deps import State
 from app.api.door import Door
+from app.api.peephole import Peephole
 from app.api.schemas import Welcome
 
 Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[State]]
@@ -59,7 +61,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,  # a redirected POST loses its body in half of all clients
-        middleware=[Middleware(Door)],
+        middleware=[Middleware(Door), Middleware(Peephole)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
         responses=document.UNSAID,
     )
@@ -68,6 +70,7 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         uploads,
         jobs,
         campaigns,
+        items,
         manifests,
         handover,
         streams,

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from app.api.problems import invalid
 from app.domain.licence import ChannelText
-from app.domain.parameters import SOFT, Feather, Quality
+from app.domain.parameters import SOFT, Feather, OutputFormat, Quality
 from app.domain.requests import Input, JobOptions, JobRequest, WebUrl
 from app.domain.told import never_null
 from app.errors import BadRequest, InvalidRequest
@@ -62,7 +62,7 @@ FORM: Final[dict[str, Any]] = {
             "description": "Where the photograph stays: white keeps, black is drawn.",
         },
         "mask_feather": _SCHEMAS["mask_feather"],
-        "format": {"type": "string", "enum": ["jpeg", "png", "webp"], "default": "jpeg"},
+        "format": {"type": "string", "enum": list(OutputFormat), "default": "jpeg"},
         "quality": {"type": "integer", "minimum": 1, "maximum": 100, "default": 90},
         "size": {"type": "integer", "minimum": 32, "maximum": 65_500},
         "print": {

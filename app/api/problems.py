@@ -35,6 +35,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 SCHEMA: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}  #: of every problem
 RETRY_AFTER: Final = 2  #: seconds
 METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)  #: the database is
 LONGEST: Final = 50  #: reasons in one answer; a campaign may have a thousand
 
 
@@ -122,25 +123,18 @@ def examples() -> dict[str, Any]:
 
 def add_problems(app: FastAPI) -> None:
     """Answer every error that leaves a route in the one shape."""
-    away = (OperationalError, InterfaceError, PoolTimeout)
-    kinds: tuple[type[Exception], ...] = (
-        ImpastoError,
-        RequestValidationError,
-        HTTPException,
-        *away,
-    )
-    for kind in kinds:
+    for kind in (ImpastoError, RequestValidationError, HTTPException, *AWAY):
         app.add_exception_handler(kind, _answer)
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    known = _known(error)
-    if isinstance(known, StyleNotLicensed):
-        metrics.refused.labels(_point(known, request.url.path)).inc()
-    response = answer(known, path=request.url.path, request_id=request.state["request_id"])
+    problem = known(error)
+    if isinstance(problem, StyleNotLicensed):
+        metrics.refused.labels(_point(problem, request.url.path)).inc()
+    response = answer(problem, path=request.url.path, request_id=request.state["request_id"])
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
-    if isinstance(known, MethodNotAllowed):
+    if isinstance(problem, MethodNotAllowed):
         response.headers["Allow"] = ", ".join(_methods(request))
     return response
 
@@ -160,7 +154,8 @@ def _point(error: StyleNotLicensed, path: str) -> str:
     return "approval" if "review" in path else "submission"
 
 
-def _known(error: Exception) -> ImpastoError:
+def known(error: Exception) -> ImpastoError:
+    """What we say of an error, whoever raised it; of what nobody foresaw, that it was ours."""
     match error:
         case ImpastoError():
             return error
@@ -168,8 +163,12 @@ def _known(error: Exception) -> ImpastoError:
             return _invalid(error)
         case HTTPException():
             return _of_router(error)
-    log.warning("the database does not answer: %s", error)
-    return ServiceUnavailable("The database does not answer; try again.")
+    if isinstance(error, AWAY):
+        log.warning("the database does not answer: %s", error)
+        return ServiceUnavailable("The database does not answer; try again.")
+    broken = ImpastoError(type(error).__name__)
+    broken.__cause__ = error
+    return broken
 
 
 def _of_router(error: HTTPException) -> ImpastoError:

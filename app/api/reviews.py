@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.api import examples, jobs, schemas
+from app.api import examples, job_answer, schemas
 from app.api.assets import LOCKED, picture
 from app.api.deps import KEYED, Cursor, Limit, Principal, TenantId, TheDesk, takes
 from app.api.pages import Pages, answer
@@ -15,6 +15,7 @@ from app.api.replies import reply
 from app.api.shown import review_shown
 from app.db import audit, events, reading, reviews
 from app.db.licences import UNLICENSED
+from app.domain.parameters import OutputFormat
 from app.domain.requests import Word
 from app.domain.review import BulkVerdict, ReviewQuery, StyleName, Verdict
 from app.domain.scopes import Scope
@@ -114,7 +115,7 @@ def decide(
         told = events.written(session)
     if told:
         desk.tickets.deliver()
-    return jobs.shown(desk, tenant_id, job_id)
+    return job_answer.shown(desk, tenant_id, job_id)
 
 
 @router.get(
@@ -124,7 +125,7 @@ def decide(
     responses={
         200: {
             "description": "The picture.",
-            "content": {f"image/{kind}": {} for kind in ("jpeg", "png", "webp")},
+            "content": {f"image/{kind}": {} for kind in OutputFormat},
         },
         307: {"description": "Where the store has it, for five minutes."},
         **documented(NotFound, Erased, StorageUnavailable),

@@ -1,7 +1,7 @@
 """Counts requests against their tenant's quota, and tells each how it stands."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -44,12 +44,7 @@ class _Book:
         return self.left > 0 and monotonic() < self.until
 
     def header(self) -> bytes:
-        """What was taken in advance and not used is still the tenant's."""
-        its = (
-            replace(one, left=one.left + self.left) if one.policy.name == BURST else one
-            for one in self.found
-        )
-        return standing_header(tuple(its)).encode()
+        return standing_header(self.found, self.left).encode()
 
 
 class Turnstile:

@@ -63,6 +63,8 @@ def create_upload(
     if wanted.bytes > limit:
         raise BodyTooLarge(f"A {what} may have up to {limit:,} bytes.", limit=limit)
     with desk.sessions.begin() as session:
+        if listed:
+            manifests.promised(session, tenant_id, wanted.sha256)
         row = intake.add_upload(
             session, tenant_id, digest=wanted.sha256, media_type=wanted.media_type, seconds=SECONDS
         )

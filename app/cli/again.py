@@ -5,18 +5,21 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from PIL import ImageChops, ImageStat
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.ImageFile import ImageFile
 from pydantic import ValidationError
 
 from app.catalog import Catalog
 from app.client import Client
 from app.domain.parameters import Parameters, Quality
-from app.errors import BadRequest, ImpastoError
-from app.images import open_picture
+from app.errors import BadRequest, ImpastoError, InvalidImage
+from app.images import AVIF, media_type, open_picture
 from app.settings import LimitSettings, Settings
 
 PATIENCE: Final = 3_600  #: seconds; the largest picture takes minutes on a CPU
@@ -70,13 +73,23 @@ def again(
 
 def difference(one: bytes, other: bytes, limits: LimitSettings) -> Difference:
     """Raises `NotAgain` where they have not even the same size."""
-    first, second = (open_picture(each, limits) for each in (one, other))
+    first, second = (_opened(each, limits) for each in (one, other))
     if first.size != second.size:
         raise NotAgain(f"It has {first.size} pixels; drawn again, it has {second.size}.")
     mode = "RGBA" if "A" in first.mode + second.mode else "RGB"
     gap = ImageChops.difference(first.convert(mode), second.convert(mode))
     stat = ImageStat.Stat(gap)
     return Difference(int(max(high for _, high in stat.extrema)), sum(stat.mean) / len(stat.mean))
+
+
+def _opened(content: bytes, limits: LimitSettings) -> ImageFile:
+    """An output, also where it is an AVIF, which nobody may hand in. Raises `InvalidImage`."""
+    if media_type(content) != AVIF:
+        return open_picture(content, limits)
+    try:
+        return AvifImageFile(BytesIO(content))
+    except Exception as error:  # SyntaxError, ValueError, RuntimeError, ...
+        raise InvalidImage(f"the AVIF cannot be read: {error}") from error
 
 
 def _wanted(render: dict[str, Any]) -> Parameters:

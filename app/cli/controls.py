@@ -40,6 +40,6 @@ Print = Annotated[
     bool, typer.Option("--print", help="Optimize each picture by itself: minutes, not moments.")
 ]
 Size = Annotated[int | None, typer.Option(min=32, help="Longest side in pixels.")]
-Quality = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.")]
+Quality = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG, WebP and AVIF.")]
 Territory = Annotated[str, typer.Option(help="Where they will be shown: DE,AT.")]
 Channel = Annotated[str, typer.Option(help="On what they will be shown: web,print.")]

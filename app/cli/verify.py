@@ -108,7 +108,7 @@ def _verdict(found: Any, digest: str) -> Verdict:
         "state": found.state.value,
         "failures": list(found.failures),
         "label": found.label,
-        "signed_by": None if signed is None else signed._asdict(),
+        "signed_by": None if signed is None else _signer(signed),
         "actions": [action["action"] for action in found.actions],
         "source_type": next(
             (one["digitalSourceType"] for one in found.actions if "digitalSourceType" in one), None
@@ -121,6 +121,11 @@ def _verdict(found: Any, digest: str) -> Verdict:
         "render": found.render,
     }
     return Verdict(codes.get(found.state.value, UNTRUSTED), facts)
+
+
+def _signer(signed: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = signed._asdict()
+    return facts | {"at": None if signed.at is None else signed.at.isoformat()}
 
 
 def _compared(verdict: Verdict, gap: Difference) -> Verdict:
@@ -155,6 +160,11 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("problem", failure) for failure in facts["failures"]]
     if by := facts["signed_by"]:
         lines.append(("signed by", f"{by['organisation']} ({by['name']})"))
+        if by["at"]:
+            whose = (
+                "an authority you trust" if by["at_trusted"] else "an authority nobody vouches for"
+            )
+            lines.append(("signed at", f"{by['at']}, says {whose}"))
     if facts["actions"]:
         lines.append(("what", ", then ".join(facts["actions"])))
     if facts["source_type"]:

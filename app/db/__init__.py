@@ -3,6 +3,7 @@
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.db import copying
 from app.db.counted import listen
 
 Sessions = sessionmaker[Session]
@@ -32,6 +33,7 @@ def open_database(url: str, *, pool: int = 8, idle: float = 30.0) -> Sessions:
             "tcp_user_timeout": 10_000,  # a black-holed link is an error in seconds, not hours
         },
     )
+    copying.teach(engine)
     sessions = sessionmaker(engine, expire_on_commit=False)
     listen(sessions)
     return sessions

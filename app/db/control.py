@@ -174,7 +174,8 @@ def _mark(session: Session, campaign_id: UUID, **marks: Any) -> set[Lane]:
     lanes in which any waits.
     """
     its = select(Job.id).where(Job.campaign_id == campaign_id, _open).order_by(Job.id)
-    marked = update(Job).where(Job.id.in_(its.with_for_update())).values(marks)
+    changes = {"version": Job.version + 1} if "priority" in marks else {}  # that one is shown
+    marked = update(Job).where(Job.id.in_(its.with_for_update())).values(marks | changes)
     rows = session.execute(marked.returning(Job.lane, Job.status))
     return {row.lane for row in rows if row.status is JobStatus.QUEUED}
 

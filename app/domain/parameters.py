@@ -18,6 +18,7 @@ class OutputFormat(StrEnum):
     JPEG = "jpeg"
     PNG = "png"
     WEBP = "webp"
+    AVIF = "avif"
 
     @property
     def media_type(self) -> str:
@@ -26,7 +27,10 @@ class OutputFormat(StrEnum):
     @property
     def max_side(self) -> int:
         """What the format, or the libraries that read it, can hold."""
-        return 16_383 if self is OutputFormat.WEBP else 65_500
+        return _MAX_SIDES.get(self, 65_500)
+
+
+_MAX_SIDES: Final = {OutputFormat.WEBP: 16_383, OutputFormat.AVIF: 16_384}
 
 
 class Output(Exact):

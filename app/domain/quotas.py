@@ -48,11 +48,18 @@ def policy_header(tenant_id: UUID, policies: tuple[Policy, ...]) -> str:
     )
 
 
-def standing_header(standings: tuple[Standing, ...]) -> str:
-    """`RateLimit`: what is left; `t` is when all is, or when what was refused would pass."""
-    return ", ".join(
-        f'"{one.policy.name}";r={one.left};t={seconds(one.wait or one.whole)}' for one in standings
-    )
+def standing_header(standings: tuple[Standing, ...], unused: int = 0) -> str:
+    """
+    `RateLimit`: what is left; `t` is when all is, or when what was refused would pass.
+
+    `unused` are requests that were taken in advance: they are still the tenant's.
+    """
+    told = []
+    for one in standings:
+        name = one.policy.name
+        left = one.left + unused if name == BURST else one.left
+        told.append(f'"{name}";r={left};t={seconds(one.wait or one.whole)}')
+    return ", ".join(told)
 
 
 def seconds(time: float) -> int:

@@ -20,7 +20,7 @@ GRACE = 45.0  #: seconds a process may take to end when asked to: running groups
 
 #: What only the transactions of accepting, claiming, finishing, sweeping and telling say.
 COMMITS = {
-    "accept": b"json_to_recordset",
+    "accept": b"COPY ledger",
     "claim": b"waiting_tenant",
     "finish": b"INSERT INTO inferences",
     "sweep": b"lease expired",

@@ -57,8 +57,8 @@ NO_STATE_GUARD = (
 TICKETS_BEFORE_COMMIT = (
     Edit(
         "app/submission.py",
-        "        settle_known(session, [job])\n    wake(desk, session, [job.lane], 1)\n",
-        "        settle_known(session, [job])\n        wake(desk, session, [job.lane], 1)\n",
+        "[job], options.terms)\n    wake(desk, session, [job.lane], 1)\n",
+        "[job], options.terms)\n        wake(desk, session, [job.lane], 1)\n",
     ),
     Edit("workers/sweep.py", "for lane in lanes:", "for lane in lanes[:0]:"),
 )

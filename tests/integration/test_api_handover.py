@@ -25,7 +25,7 @@ from app.storage import LocalStorage, asset_key
 from app.thumbnails import thumbnails
 from tests.integration.conftest import Api, serving, work
 from tests.integration.test_api_uploads import upload_of
-from tests.unit.pictures import cmyk, held, jpeg, png, truncated
+from tests.unit.pictures import cmyk, held, jpeg, photo, png, saved, truncated
 
 NAMES = ["cup.jpg", "../../etc/passwd", "Löffel/№ 1", "CUP.jpg", "=HYPERLINK(1)", "nul", "-rf"]
 
@@ -269,8 +269,10 @@ def test_hostile_pictures_have_no_thumbnail_and_harm_no_other() -> None:
     bomb = BytesIO()
     Image.new("L", (6_000, 6_000)).save(bomb, "PNG")
     given = [jpeg(), b"", b"GIF89a nonsense", truncated(png()), bomb.getvalue(), cmyk(), held(6)]
+    given.append(saved(photo(), "AVIF", speed=9))  # which we write
     made = thumbnails(given, side=40)
-    assert [it is not None for it in made] == [True, False, False, False, False, True, True]
+    seen = [True, False, False, False, False, True, True, True]
+    assert [it is not None for it in made] == seen
     for it in made:
         if it is not None:
             assert max(Image.open(BytesIO(it)).size) <= 40

@@ -9,7 +9,17 @@ from starlette.testclient import TestClient
 
 from tests.integration.conftest import Api
 from tests.integration.test_api_uploads import announce, send, upload_of
-from tests.unit.pictures import animated, blank, jpeg, png, png_bomb, strip, webp_bomb
+from tests.unit.pictures import (
+    animated,
+    blank,
+    jpeg,
+    photo,
+    png,
+    png_bomb,
+    saved,
+    strip,
+    webp_bomb,
+)
 
 HOSTILE = {
     "not an image": (b"hello, I am a text file", "invalid-image"),
@@ -18,6 +28,7 @@ HOSTILE = {
     "animated GIF": (animated("GIF"), "invalid-image"),
     "animated WebP": (animated("WEBP"), "invalid-image"),
     "animated PNG": (animated("PNG"), "invalid-image"),
+    "AVIF, which we only write": (saved(photo(), "AVIF", speed=9), "invalid-image"),
     "1x1": (png((1, 1)), "invalid-image"),
     "PNG bomb of 50,000 x 50,000": (png_bomb(50_000), "image-too-large"),
     "200 megapixels and one row": (blank(20_000, 10_001), "image-too-large"),
@@ -72,10 +83,26 @@ def test_a_picture_we_do_not_take_leaves_nothing(
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_an_output_that_its_format_cannot_hold_is_refused(client: TestClient) -> None:
-    form = {"style": "plain", "format": "webp"}
+@pytest.mark.parametrize(("format", "most"), [("webp", 16383), ("avif", 16384)])
+def test_an_output_that_its_format_cannot_hold_is_refused(
+    client: TestClient, format: str, most: int
+) -> None:
+    form = {"style": "plain", "format": format}
     answer = client.post("/v1/jobs", files={"content": blank(16_400, 64)}, data=form)
-    assert "no webp has more than 16383" in refusal(answer, 422, "image-too-large")["detail"]
+    detail = refusal(answer, 422, "image-too-large")["detail"]
+    assert f"no {format} has more than {most}" in detail
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_an_avif_that_its_encoder_cannot_hold_is_refused_with_a_size_that_it_can(
+    client: TestClient,
+) -> None:
+    """It must have all of the picture in memory, many times over; no other format does."""
+    form = {"style": "plain", "format": "avif"}
+    answer = client.post("/v1/jobs", files={"content": blank(4_200, 4_200)}, data=form)
+    detail = refusal(answer, 422, "image-too-large")["detail"]
+    assert "17,640,000 pixels; the limit of an AVIF is 16,777,216" in detail
+    assert detail.endswith("Ask for output.size 4096 or less.")
 
 
 @pytest.mark.parametrize(("content", "code"), HOSTILE.values(), ids=HOSTILE)

@@ -16,9 +16,10 @@ from PIL import Image
 from sqlalchemy import select
 
 from app.catalog import Catalog
+from app.credentials import State
 from app.db import Sessions, intake
 from app.db.intake import NewAsset, NewJob
-from app.db.models import AssetKind, Inference, Job, Style, StyleVersion, Stylizer, Tenant
+from app.db.models import Asset, AssetKind, Inference, Job, Style, StyleVersion, Stylizer, Tenant
 from app.domain.ids import new_id
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Mask, Output, OutputFormat, Parameters
@@ -27,7 +28,7 @@ from app.settings import CATALOG, EngineSettings, LimitSettings, RateCard, Worke
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
 from tests.easels import new_easel
-from tests.notaries import new_notary
+from tests.notaries import credentials, new_notary
 from tests.tickets import ListTickets
 from tests.unit import networks
 from tests.unit.pictures import held, photo, saved, truncated
@@ -344,6 +345,28 @@ def test_a_deterministic_picture_is_the_same_in_a_crowd_and_alone(painters: Work
         sizes = dict(session.execute(select(Inference.job_id, Inference.batch_size)).all())
     assert sizes[quiet] == sizes[busy] == 1
     assert max(sizes[job_id] for job_id in others) > 1, "there was a crowd"
+
+
+@pytest.mark.parametrize("whole_pixels", [2**22, 4000], ids=["whole", "in tiles"])
+def test_an_avif_comes_out_signed_with_its_transparency(
+    painters: Workshop, whole_pixels: int
+) -> None:
+    easel = painters.studio.easel
+    easel = new_easel(easel.submit, reach=easel.reach, side=256, whole_pixels=whole_pixels)
+    painters.studio = replace(painters.studio, easel=easel)
+    clear = photo((300, 200))
+    clear.putalpha(Image.linear_gradient("L").resize((300, 200)))
+    output = Output(format=OutputFormat.AVIF)
+    job_id = painters.queue(saved(clear, "PNG"), "great-wave", output=output)
+    stylize(painters.studio, Lane.CAMPAIGN)
+    drawn = painters.drawn(job_id)
+    assert drawn.shape == (200, 300, 4)
+    assert np.abs(drawn[:, :, 3].astype(int) - np.asarray(clear.getchannel("A"))).max() <= 4
+    digest = painters.job(job_id).output_digest or ""
+    with painters.studio.sessions() as session:
+        assert session.get_one(Asset, (painters.tenant_id, digest)).media_type == "image/avif"
+    stored = painters.studio.storage.get(asset_key(painters.tenant_id, digest))
+    assert credentials(stored, "image/avif").state is State.TRUSTED
 
 
 def test_a_picture_in_tiles_is_finished_like_a_whole_one(painters: Workshop) -> None:

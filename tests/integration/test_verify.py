@@ -20,9 +20,12 @@ from app.cli.again import difference
 from app.settings import LimitSettings, settings
 from tests.integration.conftest import Api, serving, speaking
 from tests.integration.test_api_uploads import upload_of
+from tests.loopback import serving as listening
 from tests.notaries import directory, new_notary
+from tests.stamps import Authority, needs_openssl
 from tests.unit.pictures import jpeg
 from tests.unit.test_marking import drawn, flipped, mark, marked
+from tests.unit.test_signers import Office, opened
 from workers.marking.certificates import ROOT
 
 
@@ -63,6 +66,21 @@ def test_who_trusts_our_root_hears_that_all_is_well(tmp_path: Path) -> None:
 def test_without_a_root_nobody_vouches_for_who_signed(tmp_path: Path) -> None:
     result = verify(kept(tmp_path, marked()), "--json")
     assert (result.exit_code, facts(result)["state"]) == (3, "untrusted")
+
+
+@needs_openssl
+def test_a_time_stamp_is_told_with_what_it_is_worth(tmp_path: Path) -> None:
+    authority, office = Authority(tmp_path / "authority"), Office(tmp_path)
+    with listening(authority) as tsa, opened(office.settings(timestamp_url=tsa.url)) as notary:
+        path = kept(tmp_path, notary.mark(drawn(), mark()).content)
+    roots = tmp_path / "roots.pem"
+    for trusted, words in ((authority.root, "authority you trust"), ("", "nobody vouches for")):
+        roots.write_text(office.root + trusted)
+        result = verify(path, f"--trust={roots}", "--json")
+        assert facts(result)["signed_by"]["at_trusted"] is bool(trusted)
+        assert facts(result)["signed_by"]["at"]
+        assert words in verify(path, f"--trust={roots}").stdout
+    assert "signed at" not in verify(kept(tmp_path, marked()), "--trust-dev").stdout
 
 
 def test_one_changed_byte_is_told(tmp_path: Path) -> None:
@@ -167,6 +185,26 @@ def test_what_cannot_be_drawn_again_is_a_sentence(
     result = verify(picture, "--render", f"--content={content}")
     assert result.exit_code == 1
     assert words in str(result.exception)
+
+
+def test_an_avif_is_drawn_signed_read_and_drawn_again(tmp_path: Path) -> None:
+    content, out = tmp_path / "photo.jpg", tmp_path / "painted.avif"
+    content.write_bytes(jpeg((90, 70)))
+    command = [sys.executable, "-m", "workers", "stylize", str(content), f"--out={out}"]
+    subprocess.run([*command, "--style=great-wave"], check=True, capture_output=True)
+    with Image.open(out) as painted:
+        assert (painted.format, painted.size) == ("AVIF", (90, 70))
+        assert b"compositeWithTrainedAlgorithmicMedia" in painted.info["xmp"]
+    result = verify(out, "--trust-dev", "--render", f"--content={content}", "--json")
+    assert result.exit_code == 0, result.output
+    assert facts(result)["again"] == {"max": 0, "mean": 0.0, "same": True}
+    assert facts(result)["render"]["parameters"]["output"]["format"] == "avif"
+
+
+def test_an_avif_of_nobody_is_no_reason_to_break(tmp_path: Path) -> None:
+    """What looks like one and is none says nothing."""
+    result = verify(kept(tmp_path, b"\0\0\0\x20ftypavif" + bytes(60)))
+    assert result.exit_code in (4, 5), result.output
 
 
 def test_a_difference_is_measured_over_all_channels() -> None:

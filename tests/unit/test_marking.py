@@ -296,6 +296,7 @@ SPLICED: dict[OutputFormat, Callable[[bytes], bool]] = {
     OutputFormat.JPEG: lambda content: content[2:4] == b"\xff\xe0",
     OutputFormat.PNG: lambda content: content[12:16] == b"IHDR",
     OutputFormat.WEBP: lambda content: bool(content[20] & 0x04),
+    OutputFormat.AVIF: lambda content: b"mimeXMP\0application/rdf+xml\0" in content,
 }
 
 

@@ -129,6 +129,8 @@ def test_scratch_leaves_nothing_behind(tmp_path: Path) -> None:
         (OutputFormat.JPEG, 70),
         (OutputFormat.PNG, 90),
         (OutputFormat.WEBP, 90),
+        (OutputFormat.AVIF, 90),
+        (OutputFormat.AVIF, 70),
     ],
 )
 def test_a_file_is_what_the_small_encoder_writes(

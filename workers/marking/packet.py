@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from zlib import crc32
 
 from app.domain.parameters import OutputFormat
+from workers.marking.boxes import described
 from workers.marking.mark import AGENT, Mark
 
 NAMESPACES: Final = {
@@ -55,6 +56,8 @@ def tagged(content: bytes, format: OutputFormat, text: bytes) -> bytes:
             return _png(content, text)
         case OutputFormat.WEBP:
             return _webp(content, text)
+        case OutputFormat.AVIF:
+            return described(content, text)
 
 
 def _attributes(mark: Mark) -> dict[str, str]:

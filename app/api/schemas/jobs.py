@@ -78,6 +78,10 @@ class ContentCredentials(BaseModel):
     label: str = Field(description="Names the manifest inside the file.")
     manifest_sha256: str
     certificate_sha256: str = Field(description="Of the certificate that signed, in DER.")
+    certificate_serial: str | None = Field(None, description="Its number, in decimal.")
+    stamped_at: datetime | None = Field(
+        None, description="When it was signed, as an authority for time stamps has it (RFC 3161)."
+    )
 
 
 class Provenance(BaseModel):
@@ -93,8 +97,12 @@ class Provenance(BaseModel):
     render_key: str
     parameters: Parameters
     software: str | None = Field(None, description="Version, and commit, of what drew it.")
+    drawn_sha256: str | None = Field(
+        None, description="Of the file before it was marked and signed: equal drawings are equal."
+    )
     credentials: ContentCredentials | None = Field(
-        None, description="null: it was not signed, or before outputs were."
+        None,
+        description="null: it was not signed, before outputs were, or by a job that is forgotten.",
     )
 
 
@@ -106,6 +114,7 @@ class Reviewed(BaseModel):
         description="skipped: the rule did not choose it; null while there is no output."
     )
     by: str | None = Field(description="The key that the reviewer used.")
+    at: datetime | None = Field(description="When that was said.")
     reason_code: str | None
     note: str | None
 
