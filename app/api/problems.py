@@ -61,12 +61,16 @@ class Problem(BaseModel):
 
 
 def catalogue() -> dict[str, type[ImpastoError]]:
-    """Every error by its code; of those that share one, the most general."""
+    """Every error of `app.errors` by its code; of those that share one, the most general.
+
+    Our client and command line have errors of their own, which no answer ever names.
+    """
     kinds: dict[str, type[ImpastoError]] = {}
     waiting: list[type[ImpastoError]] = [ImpastoError]
     while waiting:
         kind = waiting.pop(0)
-        if issubclass(kinds.get(kind.code, kind), kind):
+        ours = kind.__module__.startswith("app.errors")
+        if ours and issubclass(kinds.get(kind.code, kind), kind):
             kinds[kind.code] = kind
         waiting += kind.__subclasses__()
     return kinds
