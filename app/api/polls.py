@@ -47,7 +47,7 @@ class Polls:
     """
     Lives on the event loop: no lock. The first who asks is answered at once.
 
-    Ten thousand who ask once a minute cost a few dozen looks a second, not one for each.
+    Ten thousand who ask once a minute cost ten looks a second, not one for each of them.
     """
 
     def __init__(self, desk: Desk) -> None:

@@ -111,7 +111,8 @@ async def stream_job(
 ) -> Response:
     """
     An event for every change of its status (`job.queued`, `job.running`, `job.succeeded` ...),
-    from the first one, or from behind `Last-Event-ID`. `id` counts from 1.
+    from the first one, or from behind `Last-Event-ID`. `id` is `data.sequence`, which grows, and
+    not by one: the number that the webhook of the same change carries.
     """
 
     def read(after: int) -> Seen:
@@ -136,7 +137,8 @@ async def stream_campaign(
 ) -> Response:
     """
     `campaign.progress` with its counts and its cost whenever they have changed, at most once a
-    second, and `campaign.completed` at the end. `id` grows, and not by one.
+    second, and `campaign.completed` at the end. `id` is `data.sequence`, which grows, and not by
+    one; of the end it is the number that its webhook carries.
     """
 
     def read(after: int) -> Seen:

@@ -14,11 +14,11 @@ from uuid import uuid4
 
 import httpx2
 
-from app.client.errors import ServiceAway, ServiceError, StillRunning, refusal
+from app.client.errors import ServiceAway, ServiceError, refusal
+from app.client.watching import watch
 from app.errors import ImpastoError
 
 UPLOADS_AT_ONCE: Final = 8
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0  #: seconds between polls while nothing changes
 LONGEST_REST: Final = 60.0  #: seconds before one retry, whatever the service asks for
 
 
@@ -171,25 +171,11 @@ class Client:
 
     def watch(self, path: str, *, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """
-        A job or a campaign whenever it changed, until it is finished; polling costs ETags.
+        A job or a campaign whenever it changed, until it is finished.
 
-        Raises `StillRunning` after `timeout` seconds.
+        Asked for at the pace of `Retry-After`. Raises `StillRunning` after `timeout` seconds.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        etag, pause = "", FIRST_PAUSE
-        while True:
-            headers = {"if-none-match": etag} if etag else {}
-            response = self._ask(self._http, "GET", path, headers=headers)
-            if response.status_code != httpx2.codes.NOT_MODIFIED:
-                work = _answer(response)
-                etag, pause = response.headers.get("etag", ""), FIRST_PAUSE
-                yield work
-                if work["finished_at"] is not None:
-                    return
-            if deadline is not None and time.monotonic() + pause > deadline:
-                raise StillRunning(f"{path} has not ended within {timeout:g} seconds.")
-            time.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 1.5)
+        return watch(lambda head: self._ask(self._http, "GET", path, headers=head), path, timeout)
 
     def download(self, url: str) -> bytes:
         """The bytes behind a delivery URL."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -91,9 +92,11 @@ def test_a_database_that_is_away_is_a_503(shared_api: Api) -> None:
         desk = replace(shared_api.desk, sessions=open_database(url))
         with speaking(replace(shared_api, desk=desk)) as client:
             answer = client.get("/v1/jobs")
+            poll = client.get(f"/v1/jobs/{uuid4()}", headers={"If-None-Match": '"1-1"'})
             ready = client.get("/readyz")
             alive = client.get("/livez")
     refusal(answer, 503, "service-unavailable")
+    refusal(poll, 503, "service-unavailable")
     assert answer.headers["retry-after"] == "2"
     assert answer.json()["retryable"] is True
     assert "swordfish" not in answer.text + ready.text

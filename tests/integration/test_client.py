@@ -9,6 +9,7 @@ from threading import Thread
 from uuid import uuid4
 from zipfile import ZipFile
 
+import httpx2
 import pytest
 
 import impasto.client
@@ -26,6 +27,7 @@ from app.client import (
     WebhookInvalid,
     verify_webhook,
 )
+from app.client.watching import patience
 from app.domain.job import Lane
 from app.signing import webhook_secret
 from app.webhooks import Keys, headers
@@ -313,6 +315,26 @@ def test_what_may_help_is_tried_again_at_the_pace_that_is_asked_for() -> None:
             assert list(service.styles.list()) == []
         assert datetime.now(UTC) - begun >= timedelta(seconds=1)
     assert answers == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [(None, 0.3, 0.3), ("1", 0.3, 0.3), ("8", 8, 10), ("600", 60, 75), ("soon", 0.3, 0.3)],
+)
+def test_it_polls_as_seldom_as_it_is_asked_to(asked: str | None, least: float, most: float) -> None:
+    answer = httpx2.Response(304, headers={"retry-after": asked} if asked else {})
+    assert least <= patience(answer, 0.3) <= most
+
+
+def test_whoever_waits_looks_once_more_when_the_time_is_over() -> None:
+    running = json.dumps({"finished_at": None}).encode()
+    head = {"Retry_After": "60", "ETag": '"1"', "Content_Type": "application/json"}
+    answers = [reply(200, running, **head), reply(304, Retry_After="60")]
+    with host(lambda _: [answers.pop(0)]) as server:
+        with Impasto(server.url, "imp_x_y") as service, pytest.raises(StillRunning):
+            list(service.watch("/v1/jobs/x", timeout=0.2))
+        asked = [seen.headers.get("if-none-match") for seen in server.received]
+    assert asked == [None, '"1"']
 
 
 def test_it_is_not_tried_for_ever_and_not_where_it_cannot_help() -> None:
