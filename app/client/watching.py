@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx2
 
 from app.client.errors import StillRunning
-from app.webhooks import retry_after
+from app.patience import retry_after
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0  #: seconds between polls where a second is asked for
 LONGEST: Final = 60.0  #: seconds between polls, whatever is asked for

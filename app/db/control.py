@@ -21,23 +21,29 @@ _can_run = and_(
 )
 
 
-def pause(session: Session, tenant_id: UUID, campaign_id: UUID) -> None:
+def pause(session: Session, tenant_id: UUID, campaign_id: UUID) -> bool:
     """
-    Keep claims from what waits of a campaign; what runs is finished. Twice is once.
+    Keep claims from what waits of a campaign; what runs is finished. False: it is paused already.
 
     Raises `NotFound`, and `IllegalTransition` once it has finished.
     """
     campaigns.steer(session, campaign_id)
-    if campaigns.unfinished(session, tenant_id, campaign_id).paused_at is None:
-        _mark(session, campaign_id, paused=True)
-        _note(session, campaign_id, paused_at=func.now())
+    if campaigns.unfinished(session, tenant_id, campaign_id).paused_at is not None:
+        return False
+    _mark(session, campaign_id, paused=True)
+    _note(session, campaign_id, paused_at=func.now())
+    return True
 
 
-def resume(session: Session, tenant_id: UUID, campaign_id: UUID) -> set[Lane]:
-    """Let claims see it again. Answers with the lanes to wake; raises what `pause` does."""
+def resume(session: Session, tenant_id: UUID, campaign_id: UUID) -> set[Lane] | None:
+    """
+    Let claims see it again. Answers with the lanes to wake, None where it was not paused.
+
+    Raises what `pause` does.
+    """
     campaigns.steer(session, campaign_id)
     if campaigns.unfinished(session, tenant_id, campaign_id).paused_at is None:
-        return set()
+        return None
     lanes = _mark(session, campaign_id, paused=False)
     _note(session, campaign_id, paused_at=null())
     return lanes
