@@ -50,6 +50,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
         . ChannelNotAllowed    422 channel-not-allowed
     + Withheld                 451, with the codes of StyleNotLicensed
     + QuotaExceeded            429 quota-exceeded
+      - QueueFull              429 queue-full
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
     + Quarantined              quarantined
@@ -409,6 +410,13 @@ class QuotaExceeded(ClientError):
     title = "The quota is used up"
     retryable = True
     registered = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+
+class QueueFull(QuotaExceeded):
+    """More pictures of the tenant's would wait to be drawn than may."""
+
+    code = "queue-full"
+    title = "Too many of your pictures wait already"
 
 
 class InvalidManifest(Unprocessable):

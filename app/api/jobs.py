@@ -45,6 +45,8 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    QueueFull,
+    QuotaExceeded,
     ServiceUnavailable,
     SourceForbidden,
     UnknownStyle,
@@ -87,6 +89,7 @@ BODY: Final[dict[str, Any]] = {
             *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
             *(NotOffered, NoStylePicture, InvalidTags),
             *UNLICENSED,
+            *(QuotaExceeded, QueueFull),
         ),
     },
 )
