@@ -1,4 +1,4 @@
-"""What else records of outputs tell, manifests that go in time, and what waits, counted quickly.
+"""What else records of outputs tell, and manifests that go when their time is over.
 
 Revision ID: 0013
 Revises: 0011
@@ -40,23 +40,9 @@ def upgrade() -> None:
         ["expires_at"],
         postgresql_where=sa.text("left(media_type, 6) <> 'image/'"),
     )
-    op.create_index(
-        "ix_campaigns_open",
-        "campaigns",
-        ["tenant_id"],
-        postgresql_where=sa.text("finished_at IS NULL"),
-    )
-    op.create_index(
-        "ix_jobs_single_waiting",
-        "jobs",
-        ["tenant_id"],
-        postgresql_where=sa.text("campaign_id IS NULL AND status IN ('queued', 'running')"),
-    )
 
 
 def downgrade() -> None:
-    op.drop_index("ix_jobs_single_waiting", table_name="jobs")
-    op.drop_index("ix_campaigns_open", table_name="campaigns")
     op.drop_index("ix_uploads_manifests", table_name="uploads")
     for name in CHECKS:
         op.drop_constraint(op.f(f"ck_inferences_{name}"), "inferences")
