@@ -67,6 +67,7 @@ def accept_manifest(
         intake = _Intake(desk, session, request, opened, looks)
         intake.take(entries)
         intake.close()
+        desk.admission.admit(session, tenant_id, intake.accepted)
         tell_accepted(desk, session, opened.campaign)
     wake(desk, session, intake.lanes, intake.accepted)
     return opened.campaign.id
@@ -193,6 +194,11 @@ class _Intake:
                 good += its
         return good, list(wrong.values())
 
+    def _foresee(self) -> None:
+        """Raises `QuotaExceeded` for a manifest that will not be admitted: its rest is not read."""
+        its = self._campaign
+        self._desk.admission.foresee(self._session, its.tenant_id, self.accepted, without=its.id)
+
     def _style_error(self, line: Unfolded) -> ClientError | None:
         if not self._unknown:
             return None
@@ -206,6 +212,7 @@ class _Intake:
         manifests.add_refusals(self._session, self._campaign.id, refusals)
         if jobs:
             self.accepted += len(jobs)
+            self._foresee()
             queued = queue_items(self._desk, self._session, self._request, self._opened, jobs)
             self._shared += [job.id for job in queued if job.cache_key is not None]
             self.lanes |= {job.lane for job in queued if not job.unfunded}

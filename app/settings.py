@@ -208,6 +208,7 @@ class QuotaSettings(BaseModel):
 
     requests_per_minute: NonNegativeInt = 60_000
     pictures_per_day: NonNegativeInt = 1_000_000
+    pictures_waiting: NonNegativeInt = 500_000  # accepted and not drawn yet
 
 
 class RateCard(BaseModel):

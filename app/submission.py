@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import Lookup, check_url, lookup
+from app.admission import Admission, Singles
 from app.db import (
     Sessions,
     audit,
@@ -70,6 +71,12 @@ class Desk:
     principal: str | None = None  #: prefix of the key of whoever stands before it
     lookup: Lookup = lookup  #: what asks for the addresses of a name
     meter: Meter | None = None  #: None: nobody's pictures are counted
+    singles: Singles = field(default_factory=Singles)
+
+    @property
+    def admission(self) -> Admission:
+        """The quotas that whoever hands something in is held to."""
+        return Admission(self.settings, self.outlook, self.singles, self.meter)
 
     def sources(
         self,
@@ -141,6 +148,7 @@ def accept_picture(
         pinned = Mask(digest=brought[1].asset.digest, feather=mask.feather)
     hook = kept_hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
+        desk.admission.foresee(session, tenant_id, 1)
         source = Source("body", brought[0].asset)
         job = _interactive(desk, session, tenant_id, options, source, pinned)
         desk.storage.put(*(one.blob for one in brought))
@@ -148,6 +156,7 @@ def accept_picture(
             desk.storage.put(*(one.blob for one in brought))
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
         settle_known(session, [job], options.terms)
+        desk.admission.admit(session, tenant_id, 1)
     wake(desk, session, [job.lane], 1)
     return job.id
 
@@ -160,11 +169,13 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
     """
     hook = kept_hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
+        desk.admission.foresee(session, tenant_id, 1)
         sources = desk.sources(session, tenant_id, [given], [options.mask])
         mask = sources.mask(options.mask)
         job = _interactive(desk, session, tenant_id, options, sources.find(given), mask)
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
         settle_known(session, [job], options.terms)
+        desk.admission.admit(session, tenant_id, 1)
     wake(desk, session, [job.lane], 1)
     return job.id
 
@@ -182,6 +193,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     masks = [request.mask, *(item.mask for item in outputs)]
     with desk.sessions.begin() as session:
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
+        desk.admission.foresee(session, tenant_id, len(outputs))
         sources = desk.sources(session, tenant_id, inputs, masks)
         look, mask = looks[request.style], sources.mask(request.mask)
         opened = open_campaign(desk, session, tenant_id, request, look, mask, len(outputs))
@@ -191,6 +203,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
             jobs.refuse(session, ids, code=code, detail=detail)
         settle_known(session, planned, request.terms)
         settle_budget(session, opened.campaign)
+        desk.admission.admit(session, tenant_id, len(outputs))
         tell_accepted(desk, session, opened.campaign)
     wake(desk, session, {job.lane for job in planned if not job.unfunded}, len(planned))
     return opened.campaign.id
@@ -374,9 +387,7 @@ def queue(
     tags: Mapping[str, str] | None = None,
     terms: Terms = PLAIN,
 ) -> None:
-    """Write the jobs. Raises `QuotaExceeded`, when the tenant has had its day's pictures."""
-    if desk.meter:
-        desk.meter.take(tenant_id, len(planned))
+    """Write the jobs; who hands them in is held to quotas by `Desk.admission`, once all are."""
     intake.add_jobs(
         session,
         planned,

@@ -37,6 +37,8 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    QueueFull,
+    QuotaExceeded,
     ServiceUnavailable,
     SourceForbidden,
     UnknownStyle,
@@ -59,6 +61,7 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
         BudgetExceeded,
         *UNLICENSED,
         *(InvalidManifest, ManifestTooLong, SourceForbidden),
+        *(QuotaExceeded, QueueFull),
     ),
 )
 async def create_campaign(

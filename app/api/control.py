@@ -12,12 +12,20 @@ from app.api.deps import KEYED, Principal, TenantId, TheDesk
 from app.api.problems import documented
 from app.db import audit, budgets, control, events
 from app.domain.job import Lane
-from app.errors import BudgetExceeded, IllegalTransition, InvalidRequest, NotFound
+from app.errors import (
+    BudgetExceeded,
+    IllegalTransition,
+    InvalidRequest,
+    NotFound,
+    QueueFull,
+    QuotaExceeded,
+)
 from app.submission import MAX_TICKETS, Desk, check_budget
 
 router = APIRouter(prefix="/v1", **KEYED)
 
 REFUSALS = documented(NotFound, IllegalTransition)
+AGAIN = documented(NotFound, IllegalTransition, QuotaExceeded, QueueFull)
 Wanted = Annotated[schemas.PriorityRequest, Body(examples=[{"priority": 5}])]
 WORDED = documented(NotFound, IllegalTransition, InvalidRequest)
 
@@ -112,7 +120,7 @@ def set_budget(
     tags=["campaigns"],
     response_model=schemas.Campaign,
     summary="Try what failed of a campaign again",
-    responses=REFUSALS,
+    responses=AGAIN,
 )
 def retry_failed(desk: TheDesk, tenant_id: TenantId, by: Principal, campaign_id: UUID) -> Response:
     """
@@ -121,10 +129,11 @@ def retry_failed(desk: TheDesk, tenant_id: TenantId, by: Principal, campaign_id:
     Left as they are: jobs whose picture was refused when the campaign was accepted.
     """
     with desk.sessions.begin() as session:
-        lanes = control.retry_failed(session, tenant_id, campaign_id)
+        again = control.retry_failed(session, tenant_id, campaign_id)
+        desk.admission.readmit(session, tenant_id, len(again))
         told = events.written(session)
         _tell(session, tenant_id, by, "campaign.retried", campaign_id)
-    _wake(desk, lanes, told=told)
+    _wake(desk, {Lane(row.lane) for row in again}, told=told)
     return campaign_answer.shown(desk, tenant_id, campaign_id)
 
 
@@ -133,12 +142,13 @@ def retry_failed(desk: TheDesk, tenant_id: TenantId, by: Principal, campaign_id:
     tags=["jobs"],
     response_model=schemas.Job,
     summary="Try a failed or expired job again",
-    responses=REFUSALS,
+    responses=AGAIN,
 )
 def retry_job(desk: TheDesk, tenant_id: TenantId, by: Principal, job_id: UUID) -> Response:
     """Under the same id; its attempts go on counting, and its deadline is gone."""
     with desk.sessions.begin() as session:
         lane = control.retry_job(session, tenant_id, job_id)
+        desk.admission.readmit(session, tenant_id, 1)
         told = events.written(session)
         _tell(session, tenant_id, by, "job.retried", job_id)
     _wake(desk, {lane}, told=told)

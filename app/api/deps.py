@@ -44,7 +44,7 @@ class State(TypedDict):
 @asynccontextmanager
 async def opened(desk: Desk, broker_url: str) -> AsyncIterator[State]:
     """What every request gets, for as long as an event loop serves."""
-    keyring = Keyring(desk.sessions)
+    keyring = Keyring(desk.sessions, desk.admission.waiting)
     turnstile = Turnstile(desk.meter) if desk.meter else None
     polls = Polls(desk)
     async with Listener(broker_url) as listener:
@@ -82,6 +82,7 @@ async def _come_in(state: State, headers: Headers) -> Caller:
     caller, news = await state["keyring"].caller(headers)
     if desk.meter and news:
         desk.meter.know(caller.tenant_id, caller.quotas)
+        desk.meter.note(caller.tenant_id, caller.waiting)
     if turnstile:
         stamps = state["stamps"] = []
         await turnstile.count(caller.tenant_id, stamps)

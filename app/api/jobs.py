@@ -40,6 +40,8 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    QueueFull,
+    QuotaExceeded,
     ServiceUnavailable,
     SourceForbidden,
     UnknownStyle,
@@ -79,6 +81,7 @@ BODY: Final[dict[str, Any]] = {
             *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
             *(NotOffered, NoStylePicture, InvalidTags),
             *UNLICENSED,
+            *(QuotaExceeded, QueueFull),
         ),
     },
 )

@@ -105,11 +105,11 @@ def retry_job(session: Session, tenant_id: UUID, job_id: UUID) -> Lane:
     return Lane(moved[0].lane)
 
 
-def retry_failed(session: Session, tenant_id: UUID, campaign_id: UUID) -> set[Lane]:
+def retry_failed(session: Session, tenant_id: UUID, campaign_id: UUID) -> Sequence[Row[Any]]:
     """
     Run all failed jobs of a campaign again that have a picture; it is open again then.
 
-    Answers with the lanes to wake. Raises `NotFound`, and `IllegalTransition` if there is none.
+    Answers with them, as they moved. Raises `NotFound`, and `IllegalTransition` if there is none.
     """
     campaigns.steer(session, campaign_id)
     campaigns.get(session, tenant_id, campaign_id)
@@ -117,7 +117,7 @@ def retry_failed(session: Session, tenant_id: UUID, campaign_id: UUID) -> set[La
     moved = _again(session, campaign_id, *its)
     if not moved:
         raise IllegalTransition("No job of this campaign failed that could run again.")
-    return {Lane(row.lane) for row in moved}
+    return moved
 
 
 def _again(

@@ -50,6 +50,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
         . ChannelNotAllowed    422 channel-not-allowed
     + Withheld                 451, with the codes of StyleNotLicensed
     + QuotaExceeded            429 quota-exceeded
+      - QueueFull              429 queue-full
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
     + Quarantined              quarantined
@@ -87,6 +88,7 @@ from app.errors.callers import (
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
     InsufficientScope,
+    QueueFull,
     QuotaExceeded,
     Unauthorized,
 )
@@ -204,6 +206,7 @@ __all__ = [
     "OutputRejected",
     "PrintRefused",
     "Quarantined",
+    "QueueFull",
     "QuotaExceeded",
     "RangeNotSatisfiable",
     "Retryable",

@@ -57,3 +57,11 @@ class QuotaExceeded(ClientError):
     remedy = "Wait for `Retry-After`; `RateLimit` says what is left."
     retryable = True
     registered = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+
+class QueueFull(QuotaExceeded):
+    """More pictures of the tenant's would wait to be drawn than may."""
+
+    code = "queue-full"
+    title = "Too many of your pictures wait already"
+    remedy = "Wait for `Retry-After`, or cancel what is not needed any more."

@@ -80,6 +80,7 @@ class Campaign(Base):
             name="finished_version_in_time",
         ),
         CheckConstraint("budget_micros > 0", name="budget_positive"),
+        Index("ix_campaigns_open", "tenant_id", postgresql_where=text("finished_at IS NULL")),
         Index("ix_campaigns_unfunded", "id", postgresql_where=text("unfunded > 0")),
     )
 
@@ -240,6 +241,12 @@ class Job(Base):
             "tenant_id",
             "id",
             postgresql_where=text("output_digest IS NOT NULL AND parameters ? 'mix'"),
+        ),
+        # Of a tenant's single jobs, those that count among what it has waiting.
+        Index(
+            "ix_jobs_single_waiting",
+            "tenant_id",
+            postgresql_where=text("campaign_id IS NULL AND status IN ('queued', 'running')"),
         ),
         Index("ix_jobs_held", "lease_until", postgresql_where=text("status = 'running'")),
         # How many of a campaign run: counted whenever somebody asks whether it changed.
