@@ -140,8 +140,8 @@ def settle(session: Session, ids: Sequence[UUID], *, reviewed: bool = False) -> 
 
 
 def found(session: Session, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Of these claimed jobs, those whose picture is there by now; one statement for the group."""
-    ids = [row.id for row in rows if row.cache_key is not None]
+    """Of these claimed jobs, those whose picture is there by now; their claim says where to look."""
+    ids = [row.id for row in rows if row.drawn]
     return list(session.execute(_CLAIMED, {"ids": ids})) if ids else []
 
 

@@ -89,14 +89,23 @@ def move(
     return carry_out(session, to, moving(to, *where, **changes), by=by, note=note)
 
 
-def moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select[Any]:
-    """The statement of a move. Building one costs more than running it, so some are kept."""
+def moving(
+    to: JobStatus,
+    *where: ColumnElement[bool],
+    also: Sequence[ColumnElement[Any]] = (),
+    **changes: Any,
+) -> Select[Any]:
+    """
+    The statement of a move. Building one costs more than running it, so some are kept.
+
+    `also` is told of each moved job besides.
+    """
     kind = JOB_EVENTS.get(to)
     moved = (
         update(Job)
         .where(Job.status.in_(sorted(sources(to))), *where)
         .values({"status": to, "version": Job.version + 1, **_consequences(to), **changes})
-        .returning(*MOVED, *(TO_DO if to.open else ()), *(TOLD if kind else ()))
+        .returning(*MOVED, *(TO_DO if to.open else ()), *(TOLD if kind else ()), *also)
         .cte("moved")
     )
     wrote = (
