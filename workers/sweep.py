@@ -3,7 +3,17 @@
 import logging
 from collections.abc import Callable
 
-from app.db import Sessions, deadlines, deliveries, events, expiries, idempotency, lost, moves
+from app.db import (
+    Sessions,
+    deadlines,
+    deliveries,
+    events,
+    expiries,
+    idempotency,
+    lost,
+    moves,
+    tallies,
+)
 from app.db.queue import waiting_lanes
 from app.erasing import erase, retain
 from app.errors import ImpastoError
@@ -33,6 +43,7 @@ def sweep(
         expiring = expiries.announce(session)
         due = deliveries.any_due(session) or events.written(session)
         idempotency.forget(session)
+        tallies.fold(session)
     with sessions.begin() as session:
         expired = deadlines.expire(session)
         moves.settle_budgets(session)

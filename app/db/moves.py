@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.db import budgets, campaigns, events, ledger
+from app.db import budgets, campaigns, events, ledger, tallies
 from app.db.ledger import Bill
 from app.db.models import Campaign, Job, JobHistory
 from app.domain.events import JOB_EVENTS, VERDICTS, EventType
@@ -116,7 +116,10 @@ def moving(
         )
         .cte("wrote")
     )
-    return (_heard(to, kind, moved) if kind else select(moved)).add_cte(wrote)
+    written = [wrote]
+    if to is JobStatus.SUCCEEDED:
+        written.append(tallies.adding(moved).cte("tallied"))
+    return (_heard(to, kind, moved) if kind else select(moved)).add_cte(*written)
 
 
 def carry_out(

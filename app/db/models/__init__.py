@@ -11,6 +11,7 @@ from app.db.models.costs import (
     LanePace,
     LedgerEntry,
     TagRule,
+    Tally,
 )
 from app.db.models.erasures import ErasedPicture, Erasure, ErasureKind
 from app.db.models.events import Delivery, DeliveryState, EventRow
@@ -63,6 +64,7 @@ __all__ = [
     "StyleVersion",
     "Stylizer",
     "TagRule",
+    "Tally",
     "Tenant",
     "Upload",
 ]
