@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, erasures, retention
+from app.db import Sessions, blanks, erasures, retention, uses
 from app.domain.retention import Retention
 from app.storage import Storage, asset_key, manifest_key
 
@@ -35,7 +35,7 @@ def forget_unneeded(
     session: Session, storage: Storage, tenant_id: UUID, digests: Iterable[str]
 ) -> list[Row[Any]]:
     """Those of these pictures that nobody needs go; answers with `digest` and `bytes` of each."""
-    unneeded = erasures.unneeded(session, tenant_id, digests)
+    unneeded = uses.unneeded(session, tenant_id, digests)
     _forget(session, storage, tenant_id, unneeded)
     return unneeded
 
@@ -59,7 +59,7 @@ def _carry_out(session: Session, storage: Storage) -> bool:
     if withdrawn := erasures.withdraw(session, wish):
         wish.canceled += withdrawn
     elif rows := erasures.ended(session, wish):
-        erasures.blank(session, wish.tenant_id, [row.id for row in rows])
+        blanks.jobs(session, wish.tenant_id, [row.id for row in rows])
         digests = erasures.pictures_of(wish, rows)
         pictures = forget_unneeded(session, storage, wish.tenant_id, digests)
         erasures.note(session, wish, pictures, len(rows))
@@ -93,4 +93,4 @@ def _forget(
         return
     digests = [row.digest for row in pictures]
     storage.delete(*(asset_key(tenant_id, digest) for digest in digests))
-    erasures.gone(session, tenant_id, digests)
+    uses.gone(session, tenant_id, digests)

@@ -1,6 +1,12 @@
 """Who needs a stored picture: the condition that everything is asked under before it goes."""
 
-from typing import Final
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
 
 #: Statuses that have not ended, each as the partial index that has its rows says it.
 _OPEN: Final = (
@@ -43,3 +49,46 @@ OR EXISTS (SELECT FROM jobs JOIN jobs AS made USING (tenant_id, render_key)
 USED: Final = _ENDED + "".join(
     way.replace("{status}", status) for way in (_CONTENT, _SAME) for status in _OPEN
 )
+
+
+def unneeded(
+    session: Session, tenant_id: UUID, digests: Iterable[str], **since: datetime | str
+) -> list[Row[Any]]:
+    """
+    Those of these pictures that no job and no style of the tenant needs, locked.
+
+    `contents` and `outputs`: what was used in jobs that ended before is not needed for that.
+    """
+    locked: dict[str, Any] = {"tenant_id": str(tenant_id), "digests": sorted(digests)}
+    session.execute(_LOCK, locked)  # then look: who inserts a use now waits for us
+    return list(session.execute(_UNNEEDED, _ALWAYS | locked | since))
+
+
+def gone(session: Session, tenant_id: UUID, digests: Iterable[str]) -> None:
+    """Their bytes are deleted: their links die, and no upload leads to them any more."""
+    session.execute(_GONE, {"tenant_id": str(tenant_id), "digests": sorted(digests)})
+
+
+_LOCK = text("""
+SELECT 1 FROM assets
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests)
+ORDER BY digest FOR UPDATE
+""")
+
+_UNNEEDED = text(f"""
+SELECT asset.digest, asset.bytes FROM assets AS asset
+WHERE asset.tenant_id = CAST(:tenant_id AS uuid) AND asset.digest = ANY(:digests)
+    AND asset.erased_at IS NULL AND NOT ({USED})
+""")  # noqa: S608 - a constant of ours
+
+_ALWAYS: Final[dict[str, Any]] = {"contents": "-infinity", "outputs": "-infinity"}
+
+_GONE = text("""
+WITH expired AS (
+    UPDATE uploads SET expires_at = now()
+    WHERE tenant_id = CAST(:tenant_id AS uuid) AND expires_at > now()
+        AND (digest = ANY(:digests) OR sha256 = ANY(:digests))
+)
+UPDATE assets SET erased_at = now()
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests)
+""")
