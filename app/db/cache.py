@@ -46,7 +46,7 @@ _DRAWN: Final = """
         AND assets.erased_at IS NULL
     WHERE drawn.tenant_id = wanted.tenant_id AND drawn.cache_key = wanted.cache_key
         AND drawn.status = 'succeeded' AND drawn.rendered_by IS NULL
-    LIMIT 1
+    LIMIT 1 FOR KEY SHARE OF assets
 """
 
 _HIT: Final = "SELECT wanted.id, drawn.id AS job_id, drawn.output_digest, drawn.warnings"
