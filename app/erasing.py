@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.db import Sessions, blanks, erasures, retention, uses
@@ -42,13 +43,18 @@ def forget_unneeded(
 
 def _repeat(sessions: Sessions, storage: Storage, seconds: float, step: Any) -> int:
     over, steps = monotonic() + seconds, 0
-    while True:
-        with sessions.begin() as session:
-            if not step(session, storage):
-                return steps
+    while monotonic() < over:
+        try:
+            with sessions.begin() as session:
+                uses.give_way(session)
+                if not step(session, storage):
+                    return steps
+        except OperationalError as error:
+            if not uses.gave_way(error):
+                raise
+            return steps  # the next sweep tries again
         steps += 1
-        if monotonic() > over:
-            return steps
+    return steps
 
 
 def _carry_out(session: Session, storage: Storage) -> bool:

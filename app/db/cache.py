@@ -40,12 +40,17 @@ NOTE: Final = "cached"  #: what a hit's history says
 
 #: Whose picture it is must itself have been drawn: hits do not lead to hits. Who erases pictures
 #: waits for the lock, or we for him, and then look again: the picture is there when we commit.
+#:
+#: OFFSET 0 keeps Postgres from beginning with all of a tenant's assets.
 _DRAWN: Final = """
-    SELECT drawn.id, drawn.output_digest, drawn.warnings FROM jobs AS drawn
-    JOIN assets ON assets.tenant_id = drawn.tenant_id AND assets.digest = drawn.output_digest
+    SELECT drawn.id, drawn.output_digest, drawn.warnings FROM (
+        SELECT id, output_digest, warnings FROM jobs
+        WHERE tenant_id = wanted.tenant_id AND cache_key = wanted.cache_key
+            AND status = 'succeeded' AND rendered_by IS NULL
+        OFFSET 0
+    ) AS drawn
+    JOIN assets ON assets.tenant_id = wanted.tenant_id AND assets.digest = drawn.output_digest
         AND assets.erased_at IS NULL
-    WHERE drawn.tenant_id = wanted.tenant_id AND drawn.cache_key = wanted.cache_key
-        AND drawn.status = 'succeeded' AND drawn.rendered_by IS NULL
     LIMIT 1 FOR KEY SHARE OF assets
 """
 

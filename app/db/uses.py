@@ -1,11 +1,18 @@
-"""Who needs a stored picture: the condition that everything is asked under before it goes."""
+"""
+Who needs a stored picture, and who is about to: what is asked before it goes.
+
+Whoever begins to use a picture holds its row until it has committed the use, and whoever erases
+it locks the row and looks again. So one of the two waits, and finds what the other left.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from psycopg2.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Row, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 #: Statuses that have not ended, each as the partial index that has its rows says it.
@@ -51,6 +58,26 @@ USED: Final = _ENDED + "".join(
 )
 
 
+def hold(session: Session, tenant_id: UUID, digests: Iterable[str]) -> set[str]:
+    """Those of these pictures that are there, and stay until this transaction has ended."""
+    wanted = {"tenant_id": str(tenant_id), "digests": sorted(digests)}
+    return set(session.scalars(_HOLD, wanted))
+
+
+def give_way(session: Session) -> None:
+    """
+    Let this transaction fail rather than wait long for who uses what it wants to erase.
+
+    Sooner than Postgres looks for deadlocks (a second): whoever waits for us goes on.
+    """
+    session.execute(_GIVE_WAY)
+
+
+def gave_way(error: OperationalError) -> bool:
+    """Whether it was that."""
+    return isinstance(error.orig, LockNotAvailable | DeadlockDetected)
+
+
 def unneeded(
     session: Session, tenant_id: UUID, digests: Iterable[str], **since: datetime | str
 ) -> list[Row[Any]]:
@@ -60,7 +87,7 @@ def unneeded(
     `contents` and `outputs`: what was used in jobs that ended before is not needed for that.
     """
     locked: dict[str, Any] = {"tenant_id": str(tenant_id), "digests": sorted(digests)}
-    session.execute(_LOCK, locked)  # then look: who inserts a use now waits for us
+    session.execute(_LOCK, locked)  # then look: who begins to use one now waits for us
     return list(session.execute(_UNNEEDED, _ALWAYS | locked | since))
 
 
@@ -68,6 +95,14 @@ def gone(session: Session, tenant_id: UUID, digests: Iterable[str]) -> None:
     """Their bytes are deleted: their links die, and no upload leads to them any more."""
     session.execute(_GONE, {"tenant_id": str(tenant_id), "digests": sorted(digests)})
 
+
+_GIVE_WAY = text("SET LOCAL lock_timeout = '500ms'")
+
+_HOLD = text("""
+SELECT digest FROM assets
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests) AND erased_at IS NULL
+ORDER BY digest FOR KEY SHARE
+""")
 
 _LOCK = text("""
 SELECT 1 FROM assets
