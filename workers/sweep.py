@@ -17,6 +17,7 @@ from app.db import (
 from app.db.queue import waiting_lanes
 from app.erasing import erase, retain
 from app.errors import ImpastoError
+from app.orphans import Tidiness, collect
 from app.queue import QueueName, Tickets, queue_of
 from app.storage import Storage
 
@@ -30,12 +31,14 @@ def sweep(
     tickets: Tickets,
     waiting: Callable[[QueueName], int],
     storage: Storage | None = None,
+    tidiness: Tidiness | None = None,
 ) -> dict[str, int]:
     """
     Rescue expired leases, end what is late, and wake workers for what waits without a ticket.
 
     Any number may run at once: the rows decide. Answers with what it found, for Flower. With a
-    `storage`, it also erases what is to be, for a few seconds.
+    `storage`, it also erases what is to be, for a few seconds, and with `tidiness` what no row
+    knows.
     """
     with sessions.begin() as session:
         rescued = lost.rescue(session)
@@ -63,6 +66,8 @@ def sweep(
     }
     if storage is not None:
         found |= _forget(sessions, storage)
+        if tidiness is not None:
+            found["orphans"] = _tidy(sessions, storage, tidiness)
     return found
 
 
@@ -73,3 +78,11 @@ def _forget(sessions: Sessions, storage: Storage) -> dict[str, int]:
     except ImpastoError as error:
         log.warning("what is to be erased waits: %s", error)
         return {"erased": 0, "retained": 0}
+
+
+def _tidy(sessions: Sessions, storage: Storage, tidiness: Tidiness) -> int:
+    try:
+        return collect(sessions, storage, tidiness)
+    except ImpastoError as error:
+        log.warning("orphans wait: %s", error)
+        return 0

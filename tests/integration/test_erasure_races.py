@@ -87,17 +87,18 @@ def erasing(api: Api, client: TestClient, **what: Any) -> Iterator[None]:
 
 def _release(api: Api, store: Reluctant) -> None:
     try:
-        until(lambda: somebody_waits(api))
+        until(lambda: somebody_waits_in(api.desk.sessions))
     finally:
         store.go_on.set()
 
 
-def somebody_waits(api: Api) -> bool:
+def somebody_waits_in(sessions: Sessions) -> bool:
+    """Whether one transaction of this database waits for another."""
     blocked = text(
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    with api.desk.sessions() as session:
+    with sessions() as session:
         return bool(session.scalar(blocked))
 
 
@@ -172,10 +173,8 @@ def test_an_upload_of_what_is_being_erased_is_here(
 ) -> None:
     drawn = hand_in(client).json()["id"]
     stylize(worker, Lane.INTERACTIVE)
-    early = announce(client, jpeg((65, 48)))  # other bytes: its address is of no matter
     with erasing(api, client, job=drawn):
         late = announce(client, jpeg())
-    assert early["received"] is False
     assert late["received"] is False
     assert send(client, late, jpeg()).status_code == 204
     assert stored(api, sha256(jpeg()).hexdigest())
@@ -201,7 +200,7 @@ def test_an_asset_that_somebody_else_just_wrote_is_no_news(api: Api) -> None:
     with api.desk.sessions() as first, ThreadPoolExecutor(1) as threads:
         assert intake.add_assets(first, [asset]) == set()
         second = threads.submit(_add, api, asset)
-        until(lambda: somebody_waits(api))
+        until(lambda: somebody_waits_in(api.desk.sessions))
         first.commit()
         assert second.result(SECONDS) == set()
 

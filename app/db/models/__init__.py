@@ -1,6 +1,6 @@
 """Every table we own. What must never be false is a constraint here, not a hope elsewhere."""
 
-from app.db.models.assets import Asset, AssetKind, Upload
+from app.db.models.assets import Asset, AssetKind, StorePass, Upload
 from app.db.models.audit import AuditHead, AuditLine
 from app.db.models.base import Base
 from app.db.models.costs import (
@@ -57,6 +57,7 @@ __all__ = [
     "LanePace",
     "LedgerEntry",
     "ManifestError",
+    "StorePass",
     "Style",
     "StyleHistory",
     "StyleNotice",

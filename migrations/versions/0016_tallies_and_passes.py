@@ -1,4 +1,4 @@
-"""What tenants got is kept in sums: how much of it had been drawn before.
+"""What tenants got is kept in sums; how far the store has been looked through.
 
 Revision ID: 0016
 Revises: 0011
@@ -41,7 +41,22 @@ def upgrade() -> None:
         " count(rendered_by), true"
         " FROM jobs WHERE status = 'succeeded' GROUP BY 1, 2"
     )
+    op.create_table(
+        "store_passes",
+        sa.Column("id", sa.SmallInteger(), server_default="1", nullable=False),
+        sa.Column("after", sa.String(), server_default="", nullable=False),
+        sa.Column(
+            "began_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
+        ),
+        sa.Column("ended_at", sa.DateTime(timezone=True)),
+        sa.Column("seen", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("orphans", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_store_passes")),
+        sa.CheckConstraint("id = 1", name=op.f("ck_store_passes_only_one")),
+    )
+    op.execute("INSERT INTO store_passes DEFAULT VALUES")
 
 
 def downgrade() -> None:
+    op.drop_table("store_passes")
     op.drop_table("tallies")
