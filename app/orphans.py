@@ -28,7 +28,12 @@ class Tidiness:
 
 
 def collect(
-    sessions: Sessions, storage: Storage, rules: Tidiness, *, seconds: float = SECONDS
+    sessions: Sessions,
+    storage: Storage,
+    rules: Tidiness,
+    *,
+    seconds: float = SECONDS,
+    page: int = PAGE,
 ) -> int:
     """
     Go on with the pass that is due, for so long; answers with the number of files that went.
@@ -38,25 +43,25 @@ def collect(
     over, gone = monotonic() + seconds, 0
     while rules.every and monotonic() < over:
         try:
-            page = _page(sessions, storage, rules)
+            went = _page(sessions, storage, rules, page)
         except OperationalError as error:
             if not uses.gave_way(error):
                 raise
             break  # somebody writes one of them in this moment; the next sweep tries again
-        if page is None:
+        if went is None:
             break
-        gone += page
+        gone += went
     return gone
 
 
-def _page(sessions: Sessions, storage: Storage, rules: Tidiness) -> int | None:
+def _page(sessions: Sessions, storage: Storage, rules: Tidiness, most: int) -> int | None:
     """One page, and how many of its files went; None where nothing is due."""
     with sessions.begin() as session:
         after = orphans.begin(session, every=rules.every)
     if after is None:
         return None
-    stored = storage.listed(FOLDER, after=after, most=PAGE)
-    to = stored[-1].key if len(stored) == PAGE else None
+    stored = storage.listed(FOLDER, after=after, most=most)
+    to = stored[-1].key if len(stored) == most else None
     old = list(_files(stored, before=time() - rules.older))
     with sessions.begin() as session:
         uses.give_way(session)

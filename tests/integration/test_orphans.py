@@ -154,13 +154,12 @@ def test_what_was_erased_and_is_there_all_the_same_goes(
 
 
 def test_a_pass_goes_on_where_it_was_left(
-    sessions: Sessions, storage: Storage, ground: Ground, monkeypatch: pytest.MonkeyPatch
+    sessions: Sessions, storage: Storage, ground: Ground
 ) -> None:
-    monkeypatch.setattr("app.orphans.PAGE", 4)
     keys = [put(storage, ground.tenant_id, f"lost {number}") for number in range(10)]
     gone = []
     while passed(sessions).ended_at is None:
-        gone.append(collect(sessions, storage, AT_ONCE, seconds=1e-9))
+        gone.append(collect(sessions, storage, AT_ONCE, seconds=1e-9, page=4))
     assert gone == [4, 4, 2]
     assert not any(there(storage, key) for key in keys)
 
