@@ -6,9 +6,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, erasures, manifests, retention
+from app.db import Sessions, blanks, erasures, manifests, retention, uses
 from app.domain.retention import Retention
 from app.storage import Storage, asset_key, manifest_key
 
@@ -40,20 +41,25 @@ def forget_unneeded(
     session: Session, storage: Storage, tenant_id: UUID, digests: Iterable[str]
 ) -> list[Row[Any]]:
     """Those of these pictures that nobody needs go; answers with `digest` and `bytes` of each."""
-    unneeded = erasures.unneeded(session, tenant_id, digests)
+    unneeded = uses.unneeded(session, tenant_id, digests)
     _forget(session, storage, tenant_id, unneeded)
     return unneeded
 
 
 def _repeat(sessions: Sessions, storage: Storage, seconds: float, step: Any) -> int:
     over, steps = monotonic() + seconds, 0
-    while True:
-        with sessions.begin() as session:
-            if not step(session, storage):
-                return steps
+    while monotonic() < over:
+        try:
+            with sessions.begin() as session:
+                uses.give_way(session)
+                if not step(session, storage):
+                    return steps
+        except OperationalError as error:
+            if not uses.gave_way(error):
+                raise
+            return steps  # the next sweep tries again
         steps += 1
-        if monotonic() > over:
-            return steps
+    return steps
 
 
 def _carry_out(session: Session, storage: Storage) -> bool:
@@ -64,7 +70,7 @@ def _carry_out(session: Session, storage: Storage) -> bool:
     if withdrawn := erasures.withdraw(session, wish):
         wish.canceled += withdrawn
     elif rows := erasures.ended(session, wish):
-        erasures.blank(session, wish.tenant_id, [row.id for row in rows])
+        blanks.jobs(session, wish.tenant_id, [row.id for row in rows])
         digests = erasures.pictures_of(wish, rows)
         pictures = forget_unneeded(session, storage, wish.tenant_id, digests)
         erasures.note(session, wish, pictures, len(rows))
@@ -106,4 +112,4 @@ def _forget(
         return
     digests = [row.digest for row in pictures]
     storage.delete(*(asset_key(tenant_id, digest) for digest in digests))
-    erasures.gone(session, tenant_id, digests)
+    uses.gone(session, tenant_id, digests)

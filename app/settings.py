@@ -9,6 +9,7 @@ from pydantic import (
     Discriminator,
     Field,
     HttpUrl,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -122,6 +123,12 @@ class WorkerSettings(BaseModel):
     lease_seconds: PositiveFloat = 8.0
     heartbeat_seconds: PositiveFloat = 2.5
     sweep_seconds: PositiveFloat = 1.0
+    tidy_seconds: NonNegativeFloat = Field(
+        24 * 3600.0, description="Between two passes through the store for orphans; 0: never."
+    )
+    orphan_seconds: Annotated[float, Field(ge=3600)] = Field(
+        24 * 3600.0, description="Age of a file that no row knows, from which on it is deleted."
+    )
     decoders: PositiveInt = 2
     patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits
     alive_file: Path | None = Field(

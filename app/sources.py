@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.addresses import check_url
 from app.buckets import SCHEME, Place, permitted
-from app.db import intake
+from app.db import intake, uses
 from app.db.intake import NewAsset
 from app.db.models import AssetKind, Tenant
 from app.domain.parameters import Mask
@@ -164,12 +164,16 @@ class Sources:
         ids = [row.id for row in uploads]
         self._pictures |= dict(zip(ids, looks, strict=True))
         arrived = {
-            upload_id: asset
-            for upload_id, asset in zip(ids, looks, strict=True)
+            row: asset
+            for row, asset in zip(uploads, looks, strict=True)
             if isinstance(asset, NewAsset)
         }
-        intake.add_assets(session, {asset.digest: asset for asset in arrived.values()}.values())
-        intake.mark_arrived(session, arrived.keys())
+        again = intake.add_assets(session, arrived.values())
+        for row in [row for row, asset in arrived.items() if asset.digest in again]:
+            self._pictures[row.id] = look = self._look(row)  # an erasure may have come between
+            if not isinstance(look, NewAsset):
+                uses.gone(session, self._tenant_id, [arrived.pop(row).digest])
+        intake.mark_arrived(session, [row.id for row in arrived])
 
     def _look(self, upload: Row[Any]) -> NewAsset | ClientError:
         try:

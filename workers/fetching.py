@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
+from uuid import UUID
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, budgets, events, intake, jobs, licences, paces, twins
+from app.db import Sessions, budgets, events, intake, jobs, licences, paces, twins, uses
 from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.db.models import StyleVersion
@@ -102,8 +103,9 @@ def _bring(porter: Porter, row: Row[Any]) -> Lane | None:
     asset = cast(Picture, known) if brought is None else brought.asset  # columns of those names
     pixels = output_pixels(porter.settings.limits, parameters, asset.width, asset.height)
     with porter.sessions.begin() as session:
-        if brought is not None and intake.add_assets(session, [brought.asset]):
-            porter.storage.put(brought.blob)
+        if not _keep(porter, session, row.tenant_id, brought, asset.digest):
+            jobs.defer(session, Held(row.id, row.attempt), seconds=0, by=porter.worker)
+            return None
         moved = jobs.fetched(
             session,
             Held(row.id, row.attempt),
@@ -128,6 +130,17 @@ def _check_licences(porter: Porter, row: Row[Any]) -> None:
     with porter.sessions() as session:
         for error in licences.lapsed(session, [row]).values():
             raise error
+
+
+def _keep(
+    porter: Porter, session: Session, tenant_id: UUID, brought: "Brought | None", digest: str
+) -> bool:
+    """Whether the picture is here to stay; one that another job brought may have been erased."""
+    if brought is None:
+        return bool(uses.hold(session, tenant_id, [digest]))
+    if intake.add_assets(session, [brought.asset]):
+        porter.storage.put(brought.blob)
+    return True
 
 
 def _pay(settings: Settings, session: Session, job: Row[Any]) -> None:

@@ -96,7 +96,8 @@ def _show(optimizer: Optimizer, work: Work, path: Path) -> None:
     sheet = _sheet(work, path, 0.0)
     optimizer.storage.put(sheet.blob)
     with optimizer.sessions.begin() as session:
-        intake.add_assets(session, [sheet.asset])
+        if intake.add_assets(session, [sheet.asset]):
+            optimizer.storage.put(sheet.blob)
         styles.preview(session, work.row.style_version_id, sheet.asset.digest)
 
 

@@ -13,6 +13,7 @@ from celery import Celery, signals
 from app import metrics
 from app.db import Sessions, open_database
 from app.domain.job import Lane
+from app.orphans import Tidiness
 from app.queue import CeleryTickets, QueueName, Tickets, open_queue
 from app.settings import Settings
 from app.storage import open_storage
@@ -75,12 +76,13 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
     )
     porter = _porter(settings, sessions, tickets, leases)
     room = _post_room(settings, sessions)
+    tidiness = Tidiness(every=worker.tidy_seconds, older=worker.orphan_seconds)
     signals.worker_shutting_down.connect(lambda **_: room.closing.set(), weak=False)
     tasks.add_io(
         celery,
         fetch=partial(fetch, porter),
         deliver=partial(deliver, room),
-        sweep=partial(sweep, sessions, tickets, tickets.waiting, porter.storage),
+        sweep=partial(sweep, sessions, tickets, tickets.waiting, porter.storage, tidiness),
     )
     with leases:
         try:

@@ -4,10 +4,21 @@ import logging
 from collections.abc import Callable
 
 from app import metrics
-from app.db import Sessions, deadlines, deliveries, events, expiries, idempotency, lost, moves
+from app.db import (
+    Sessions,
+    deadlines,
+    deliveries,
+    events,
+    expiries,
+    idempotency,
+    lost,
+    moves,
+    tallies,
+)
 from app.db.queue import waiting_lanes
 from app.erasing import clean, erase, retain
 from app.errors import ImpastoError
+from app.orphans import Tidiness, collect
 from app.queue import QueueName, Tickets, queue_of
 from app.storage import Storage
 
@@ -21,12 +32,14 @@ def sweep(
     tickets: Tickets,
     waiting: Callable[[QueueName], int],
     storage: Storage | None = None,
+    tidiness: Tidiness | None = None,
 ) -> dict[str, int]:
     """
     Rescue expired leases, end what is late, and wake workers for what waits without a ticket.
 
     Any number may run at once: the rows decide. Answers with what it found, for Flower. With a
-    `storage`, it also erases what is to be, for a few seconds.
+    `storage`, it also erases what is to be, for a few seconds, and with `tidiness` what no row
+    knows.
     """
     with sessions.begin() as session:
         rescued = lost.rescue(session)
@@ -34,6 +47,7 @@ def sweep(
         expiring = expiries.announce(session)
         due = deliveries.any_due(session) or events.written(session)
         idempotency.forget(session)
+        tallies.fold(session)
     with sessions.begin() as session:
         expired = deadlines.expire(session)
         moves.settle_budgets(session)
@@ -56,6 +70,8 @@ def sweep(
     }
     if storage is not None:
         found |= _forget(sessions, storage)
+        if tidiness is not None:
+            found["orphans"] = _tidy(sessions, storage, tidiness)
     return found
 
 
@@ -70,3 +86,11 @@ def _forget(sessions: Sessions, storage: Storage) -> dict[str, int]:
     except ImpastoError as error:
         log.warning("what is to be erased waits: %s", error)
         return {"erased": 0, "retained": 0, "cleaned": 0}
+
+
+def _tidy(sessions: Sessions, storage: Storage, tidiness: Tidiness) -> int:
+    try:
+        return collect(sessions, storage, tidiness)
+    except ImpastoError as error:
+        log.warning("orphans wait: %s", error)
+        return 0

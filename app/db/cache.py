@@ -8,7 +8,6 @@ by its price and by its speed. Hits end in sets: when work is accepted, or by wh
 import json
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,14 +36,6 @@ from app.domain.terms import Review
 
 AHEAD: Final = 500  #: waiting jobs of each tenant that are looked at where one was a hit
 NOTE: Final = "cached"  #: what a hit's history says
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """How much of a tenant's finished work was there already."""
-
-    succeeded: int
-    hits: int
 
 
 #: Whose picture it is must itself have been drawn: hits do not lead to hits. Who erases pictures
@@ -145,8 +136,8 @@ def settle(session: Session, ids: Sequence[UUID], *, reviewed: bool = False) -> 
 
 
 def found(session: Session, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
-    """Of these claimed jobs, those whose picture is there by now; one statement for the group."""
-    ids = [row.id for row in rows if row.cache_key is not None]
+    """Of these claimed jobs, those whose picture is there by now; looked at where `drawn`."""
+    ids = [row.id for row in rows if row.drawn]
     return list(session.execute(_CLAIMED, {"ids": ids})) if ids else []
 
 
@@ -195,16 +186,3 @@ def _as_lists(hits: Sequence[Row[Any]]) -> dict[str, Any]:
 def collided(error: IntegrityError) -> bool:
     """Whether a claim failed because somebody began to draw the same picture in that moment."""
     return getattr(error.orig.diag, "constraint_name", None) == "uq_jobs_drawing"  # type: ignore[union-attr]  # psycopg2's
-
-
-def ratio(session: Session, tenant_id: UUID, *, days: int) -> Ratio:
-    """Over the last so many days."""
-    row = session.execute(_RATIO, {"tenant_id": tenant_id, "days": days}).one()
-    return Ratio(row.succeeded, row.hits)
-
-
-_RATIO = text("""
-SELECT count(*) AS succeeded, count(rendered_by) AS hits FROM jobs
-WHERE tenant_id = :tenant_id AND status = 'succeeded'
-    AND finished_at > now() - make_interval(days => :days)
-""").bindparams(bindparam("tenant_id", type_=Uuid))

@@ -28,6 +28,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from app.db.events import listeners
 from app.db.models import Campaign
+from app.db.tallies import Ratio
 from app.domain.events import PROGRESS_PERCENT, PROGRESS_SECONDS, EventType
 from app.domain.job import FINAL, JobStatus
 from app.errors import IllegalTransition, NotFound
@@ -86,6 +87,11 @@ def get(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign:
 def ended(campaign: Campaign) -> int:
     """How many of its jobs have, one way or the other."""
     return sum(getattr(campaign, status.value) for status in FINAL)
+
+
+def ratio(campaign: Campaign) -> Ratio:
+    """How many of its pictures had been drawn before; those that await or failed review count."""
+    return Ratio(campaign.succeeded + campaign.in_review + campaign.rejected, campaign.cached)
 
 
 def status(campaign: Campaign) -> Literal["running", "paused", "finished"]:

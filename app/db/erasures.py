@@ -1,15 +1,14 @@
 """What is to be forgotten: the wishes, the jobs and pictures they mean, and the receipts."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, select, text, union_all, update
+from sqlalchemy import ColumnElement, Row, and_, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db import audit, campaigns
+from app.db import audit, blanks, campaigns
 from app.db.models import (
     Asset,
     Campaign,
@@ -17,18 +16,15 @@ from app.db.models import (
     Erasure,
     ErasureKind,
     Job,
-    ManifestError,
     Upload,
 )
 from app.db.moves import move
-from app.db.uses import USED
 from app.domain.ids import new_id
 from app.domain.job import JobStatus
 from app.domain.review import Decision, Verdict
 from app.errors import NotFound
 
 BATCH: Final = 100  #: jobs, or pictures, of one transaction
-GONE: Final = "erased"  #: the name of an erased campaign
 
 _mask = Job.parameters["mask"]["digest"].astext
 
@@ -115,33 +111,6 @@ def pictures_of(wish: Erasure, rows: Sequence[Row[Any]]) -> set[str]:
     return made - {None}
 
 
-def blank(session: Session, tenant_id: UUID, ids: Sequence[UUID]) -> None:
-    """Take out of ended jobs, and of what was told of them, all that a caller put in."""
-    session.execute(_BLANK_JOBS, {"ids": list(ids)})
-    session.execute(_BLANK_EVENTS, {"ids": list(ids)})
-    session.execute(_BLANK_HISTORY, {"ids": list(ids)})
-    _blank_answers(session, tenant_id, "jobs", ids)
-
-
-def _blank_answers(session: Session, tenant_id: UUID, what: str, ids: Sequence[UUID]) -> None:
-    """What would be given again to who repeats the request tells nothing any more."""
-    places = [f"/v1/{what}/{one}" for one in ids]
-    session.execute(_BLANK_ANSWERS, {"tenant_id": str(tenant_id), "places": places})
-
-
-def unneeded(
-    session: Session, tenant_id: UUID, digests: Iterable[str], **since: datetime | str
-) -> list[Row[Any]]:
-    """
-    Those of these pictures that no job and no style of the tenant needs, locked.
-
-    `contents` and `outputs`: what was used in jobs that ended before is not needed for that.
-    """
-    locked: dict[str, Any] = {"tenant_id": str(tenant_id), "digests": sorted(digests)}
-    session.execute(_LOCK, locked)  # then look: who inserts a use now waits for us
-    return list(session.execute(_UNNEEDED, _ALWAYS | locked | since))
-
-
 def remaining(session: Session, wish: Erasure) -> list[Row[Any]]:
     """What goes whoever needs it, a batch, locked: the picture that was meant, or all."""
     its = [Asset.tenant_id == wish.tenant_id, Asset.erased_at.is_(None)]
@@ -151,11 +120,6 @@ def remaining(session: Session, wish: Erasure) -> list[Row[Any]]:
         return []
     statement = select(Asset.digest, Asset.bytes).where(*its).order_by(Asset.digest).limit(BATCH)
     return list(session.execute(statement.with_for_update()))
-
-
-def gone(session: Session, tenant_id: UUID, digests: Iterable[str]) -> None:
-    """Their bytes are deleted: their links die, and no upload leads to them any more."""
-    session.execute(_GONE, {"tenant_id": str(tenant_id), "digests": sorted(digests)})
 
 
 def manifests(session: Session, wish: Erasure) -> set[str]:
@@ -189,26 +153,9 @@ def finish(session: Session, wish: Erasure) -> None:
 
 def _blank_campaigns(session: Session, wish: Erasure) -> None:
     if wish.kind is ErasureKind.CAMPAIGN:
-        blanked(session, wish.tenant_id, Campaign.id == UUID(wish.target))
+        blanks.campaigns(session, wish.tenant_id, Campaign.id == UUID(wish.target))
     elif wish.kind is ErasureKind.ALL:
-        blanked(session, wish.tenant_id)
-
-
-def blanked(session: Session, tenant_id: UUID, *its: ColumnElement[bool]) -> None:
-    """Take out of campaigns that have ended all that a caller put in."""
-    mine = Campaign.tenant_id == tenant_id
-    ended = (mine, Campaign.finished_at.is_not(None), Campaign.name != GONE)
-    nothing: dict[str, Any] = {
-        "name": GONE,
-        "metadata_": {},
-        "webhook": None,
-        "version": Campaign.version + 1,
-    }
-    these = update(Campaign).where(*its, *ended).values(nothing).returning(Campaign.id)
-    ids = list(session.scalars(these))
-    session.execute(_BLANK_COMPLETED, {"ids": ids})
-    session.execute(delete(ManifestError).where(ManifestError.campaign_id.in_(ids)))
-    _blank_answers(session, tenant_id, "campaigns", ids)
+        blanks.campaigns(session, wish.tenant_id)
 
 
 def _kept(session: Session, wish: Erasure) -> int:
@@ -254,59 +201,3 @@ def _tell(
 ) -> None:
     action, target = f"erasure.{deed}", f"erasure:{wish}"
     audit.record(session, tenant_id, by=by, action=action, target=target, details=about)
-
-
-_BLANK_JOBS = text("""
-UPDATE jobs SET source = '', metadata = '{}', custom_id = NULL, webhook = NULL,
-    error_detail = NULL, verdict = verdict - 'note', erased_at = now(), version = version + 1
-WHERE id = ANY(CAST(:ids AS uuid[]))
-""")
-
-_BLANK_EVENTS = text("""
-WITH told AS (
-    UPDATE events SET data = data - '{custom_id,metadata,error_detail,review}'::text[]
-    WHERE job_id = ANY(CAST(:ids AS uuid[])) RETURNING id
-)
-UPDATE delivery_attempts SET response_excerpt = NULL FROM told
-JOIN deliveries ON event_id = told.id WHERE delivery_id = deliveries.id
-""")
-
-#: What a reviewer said stands behind the decision.
-_BLANK_HISTORY = text("""
-UPDATE job_history SET note = split_part(note, ':', 1)
-WHERE job_id = ANY(CAST(:ids AS uuid[])) AND note ~ '^(approved|rejected):'
-""")
-
-_BLANK_ANSWERS = text("""
-UPDATE kept_answers SET body = '{"erased": true}'
-WHERE tenant_id = CAST(:tenant_id AS uuid) AND headers ->> 'location' = ANY(:places)
-""")
-
-_BLANK_COMPLETED = text("""
-UPDATE events SET data = (data - 'metadata') || '{"name": "erased"}'
-WHERE campaign_id = ANY(CAST(:ids AS uuid[])) AND job_id IS NULL
-""")
-
-_LOCK = text("""
-SELECT 1 FROM assets
-WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests)
-ORDER BY digest FOR UPDATE
-""")
-
-_UNNEEDED = text(f"""
-SELECT asset.digest, asset.bytes FROM assets AS asset
-WHERE asset.tenant_id = CAST(:tenant_id AS uuid) AND asset.digest = ANY(:digests)
-    AND asset.erased_at IS NULL AND NOT ({USED})
-""")  # noqa: S608 - a constant of ours
-
-_ALWAYS: Final[dict[str, Any]] = {"contents": "-infinity", "outputs": "-infinity"}
-
-_GONE = text("""
-WITH expired AS (
-    UPDATE uploads SET expires_at = now()
-    WHERE tenant_id = CAST(:tenant_id AS uuid) AND expires_at > now()
-        AND (digest = ANY(:digests) OR sha256 = ANY(:digests))
-)
-UPDATE assets SET erased_at = now()
-WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests)
-""")

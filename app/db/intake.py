@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from sqlalchemy import Row, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
+from app.db import uses
 from app.db.copying import NULL, cell, copy, json_cell
 from app.db.models import AssetKind
 from app.domain.ids import new_id
@@ -134,32 +135,55 @@ WITH asset AS (
     INSERT INTO assets (tenant_id, digest, kind, media_type, bytes, width, height)
     SELECT * FROM asset ORDER BY tenant_id, digest
     ON CONFLICT DO NOTHING
+    RETURNING tenant_id, digest
+), back AS (
+    UPDATE assets SET erased_at = NULL, created_at = now(), kind = asset.kind,
+        media_type = asset.media_type, bytes = asset.bytes, width = asset.width,
+        height = asset.height
+    FROM asset
+    WHERE (assets.tenant_id, assets.digest) = (asset.tenant_id, asset.digest)
+        AND assets.erased_at IS NOT NULL
+    RETURNING assets.tenant_id, assets.digest
 )
-UPDATE assets SET erased_at = NULL, created_at = now(), kind = asset.kind FROM asset
-WHERE (assets.tenant_id, assets.digest) = (asset.tenant_id, asset.digest)
-    AND assets.erased_at IS NOT NULL
-RETURNING assets.digest
-""")
+SELECT tenant_id, digest, false AS back FROM new
+UNION ALL SELECT tenant_id, digest, true FROM back
+""").columns(tenant_id=Uuid)
 
 
 def add_assets(session: Session, assets: Iterable[NewAsset]) -> set[str]:
     """
-    Write assets that are new; in the order of their keys, so that two groups cannot deadlock.
+    Write assets that are new, and hold those that are here until this transaction has ended.
 
-    Answers with the digests of those that had been erased and are back: their bytes must be
-    stored again, for an erasure may have come between storing and this.
+    In the order of their keys, so that two groups cannot deadlock. Answers with the digests of
+    those that had been erased and are back: their bytes must be stored again, for an erasure may
+    have come between storing and this.
     """
-    rows = list(assets)
-    if not rows:
-        return set()
-    return set(session.scalars(_ADD_ASSETS, {"assets": to_json(rows).decode()}))
+    missing = {(asset.tenant_id, asset.digest): asset for asset in assets}
+    again: set[str] = set()
+    while missing:
+        given = {"assets": to_json(list(missing.values())).decode()}
+        for row in session.execute(_ADD_ASSETS, given):
+            del missing[row.tenant_id, row.digest]
+            if row.back:
+                again.add(row.digest)
+        _hold(session, missing)
+    return again
+
+
+def _hold(session: Session, missing: dict[tuple[UUID, str], NewAsset]) -> None:
+    """Strike out those that are here; what was erased in this moment has to be written again."""
+    for tenant_id in sorted({tenant_id for tenant_id, _ in missing}):
+        its = [digest for owner, digest in missing if owner == tenant_id]
+        for digest in uses.hold(session, tenant_id, its):
+            del missing[tenant_id, digest]
 
 
 def uploads(session: Session, tenant_id: UUID, ids: Iterable[UUID]) -> Sequence[Row[Any]]:
     """
     Those of these uploads that are this tenant's and have not expired.
 
-    Each with `id`, the promised `sha256`, and once it arrived `digest`, `width` and `height`.
+    Each with `id`, the promised `sha256`, and once it arrived `digest`, `width` and `height`; the
+    picture stays then until this transaction has ended.
     """
     return session.execute(_UPLOADS, {"tenant_id": tenant_id, "ids": _array(ids)}).all()
 
@@ -188,11 +212,11 @@ def receive(session: Session, upload_id: UUID, asset: NewAsset) -> bool:
 
     Answers as `add_assets` does: whether they must be stored again.
     """
-    values = {name: getattr(asset, name) for name in NewAsset.__slots__}
-    row = session.execute(_RECEIVE, {**values, "upload_id": upload_id}).one_or_none()
-    if row is None:
+    again = add_assets(session, [asset])
+    given = {"digest": asset.digest, "upload_id": upload_id}
+    if session.execute(_RECEIVE, given).one_or_none() is None:
         raise NotFound(f"There is no upload {upload_id}, or it has expired.")
-    return bool(row.again)
+    return bool(again)
 
 
 def _array(ids: Iterable[UUID]) -> str:
@@ -202,12 +226,17 @@ def _array(ids: Iterable[UUID]) -> str:
 
 _UPLOADS = (
     text("""
-SELECT uploads.id, uploads.sha256, uploads.digest, assets.width, assets.height
-FROM uploads
-LEFT JOIN assets ON assets.tenant_id = uploads.tenant_id AND assets.digest = uploads.digest
-    AND assets.erased_at IS NULL
-WHERE uploads.tenant_id = :tenant_id AND uploads.id = ANY(CAST(:ids AS uuid[]))
-    AND uploads.expires_at > now()
+SELECT promised.id, promised.sha256, held.digest, held.width, held.height
+FROM (
+    SELECT id, sha256, digest FROM uploads
+    WHERE tenant_id = :tenant_id AND id = ANY(CAST(:ids AS uuid[])) AND expires_at > now()
+    ORDER BY digest
+) AS promised
+LEFT JOIN LATERAL (
+    SELECT digest, width, height FROM assets
+    WHERE tenant_id = :tenant_id AND digest = promised.digest AND erased_at IS NULL
+    FOR KEY SHARE
+) AS held ON true
 """)
     .bindparams(bindparam("tenant_id", type_=Uuid))
     .columns(id=Uuid)
@@ -219,21 +248,11 @@ _ADD_UPLOAD = text("""
 INSERT INTO uploads (id, tenant_id, sha256, media_type, digest, expires_at)
 VALUES (:id, :tenant_id, :sha256, :media_type,
     (SELECT digest FROM assets
-     WHERE tenant_id = :tenant_id AND digest = :sha256 AND erased_at IS NULL),
+     WHERE tenant_id = :tenant_id AND digest = :sha256 AND erased_at IS NULL FOR KEY SHARE),
     now() + make_interval(secs => :seconds))
 RETURNING id, digest, expires_at
 """).bindparams(bindparam("id", type_=Uuid), bindparam("tenant_id", type_=Uuid))
 
 _RECEIVE = text("""
-WITH asset AS (
-    INSERT INTO assets (tenant_id, digest, kind, media_type, bytes, width, height)
-    VALUES (:tenant_id, :digest, :kind, :media_type, :bytes, :width, :height)
-    ON CONFLICT DO NOTHING
-), again AS (
-    UPDATE assets SET erased_at = NULL, created_at = now(), kind = :kind
-    WHERE tenant_id = :tenant_id AND digest = :digest AND erased_at IS NOT NULL
-    RETURNING 1
-)
-UPDATE uploads SET digest = :digest WHERE id = :upload_id AND expires_at > now()
-RETURNING (SELECT count(*) FROM again) AS again
-""").bindparams(bindparam("upload_id", type_=Uuid), bindparam("tenant_id", type_=Uuid))
+UPDATE uploads SET digest = :digest WHERE id = :upload_id AND expires_at > now() RETURNING 1
+""").bindparams(bindparam("upload_id", type_=Uuid))

@@ -32,7 +32,7 @@ from app.db.arrays import as_table
 from app.db.ledger import Bill
 from app.db.models import Job
 from app.db.moves import BY, carry_out, move, moving
-from app.db.queue import claimable
+from app.db.queue import DRAWN, claimable
 from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane, after_failure, backoff, sources
 from app.domain.parameters import Quality
 from app.errors import IllegalTransition, ImpastoError, NotFound
@@ -251,6 +251,7 @@ _LEASE = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, bindparam("lease", ty
 _CLAIM = moving(
     JobStatus.RUNNING,
     Job.id.in_(claimable()),
+    also=[DRAWN],
     attempt=Job.attempt + 1,
     worker=BY,
     lease_until=_LEASE,

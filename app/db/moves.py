@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.db import budgets, campaigns, counted, events, ledger
+from app.db import budgets, campaigns, counted, events, ledger, tallies
 from app.db.ledger import Bill
 from app.db.models import Campaign, Job, JobHistory
 from app.domain.events import JOB_EVENTS, VERDICTS, EventType
@@ -90,14 +90,23 @@ def move(
     return carry_out(session, to, moving(to, *where, **changes), by=by, note=note)
 
 
-def moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select[Any]:
-    """The statement of a move. Building one costs more than running it, so some are kept."""
+def moving(
+    to: JobStatus,
+    *where: ColumnElement[bool],
+    also: Sequence[ColumnElement[Any]] = (),
+    **changes: Any,
+) -> Select[Any]:
+    """
+    The statement of a move. Building one costs more than running it, so some are kept.
+
+    `also` is told of each moved job besides.
+    """
     kind = JOB_EVENTS.get(to)
     moved = (
         update(Job)
         .where(Job.status.in_(sorted(sources(to))), *where)
         .values({"status": to, "version": Job.version + 1, **_consequences(to), **changes})
-        .returning(*MOVED, *(TO_DO if to.open else ()), *(TOLD if kind else ()))
+        .returning(*MOVED, *(TO_DO if to.open else ()), *(TOLD if kind else ()), *also)
         .cte("moved")
     )
     wrote = (
@@ -108,7 +117,10 @@ def moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select
         )
         .cte("wrote")
     )
-    return (_heard(to, kind, moved) if kind else select(moved)).add_cte(wrote)
+    written = [wrote]
+    if to is JobStatus.SUCCEEDED:
+        written.append(tallies.adding(moved).cte("tallied"))
+    return (_heard(to, kind, moved) if kind else select(moved)).add_cte(*written)
 
 
 def carry_out(

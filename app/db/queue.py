@@ -1,6 +1,20 @@
 """Which jobs a claim takes: the queue, read from the table itself."""
 
-from sqlalchemy import ScalarSelect, Select, String, Uuid, bindparam, column, func, select, text
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    ScalarSelect,
+    Select,
+    String,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.orm import Session
 
 from app.db.models import Job
@@ -48,6 +62,16 @@ WITH RECURSIVE waiting_tenant AS (
 SELECT id FROM place WHERE place <= :most_jobs AND before < :most_pixels
   AND (place = 1 OR pixels <= :most_pixels)
 """
+
+#: Of a claimed job, whether its picture may be there by now: one probe of an index.
+DRAWN: Final = literal_column(
+    """
+EXISTS (SELECT FROM jobs AS drawn
+    WHERE drawn.tenant_id = jobs.tenant_id AND drawn.cache_key = jobs.cache_key
+        AND drawn.status = 'succeeded' AND drawn.rendered_by IS NULL)
+""",
+    Boolean,
+).label("drawn")
 
 
 def claimable() -> Select[tuple[object]]:

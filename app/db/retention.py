@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from app.db import erasures
+from app.db import blanks, uses
 from app.db.models import Campaign, Tenant
 from app.db.uses import USED
 from app.domain.retention import Retention
@@ -31,7 +31,7 @@ def pictures(session: Session, tenant_id: UUID, wanted: Retention) -> list[Row[A
     since = {name: _since(now, wanted.days(name)) for name in ("contents", "outputs")}
     its: dict[str, Any] = {"tenant_id": str(tenant_id), "most": BATCH, **since}
     digests = [row.digest for row in session.execute(_DUE, its)]
-    return erasures.unneeded(session, tenant_id, digests, **since) if digests else []
+    return uses.unneeded(session, tenant_id, digests, **since) if digests else []
 
 
 def rows(session: Session, tenant_id: UUID, wanted: Retention) -> int:
@@ -39,7 +39,7 @@ def rows(session: Session, tenant_id: UUID, wanted: Retention) -> int:
     if wanted.jobs is None:
         return 0
     since = func.now() - timedelta(days=wanted.jobs)
-    erasures.blanked(session, tenant_id, Campaign.finished_at < since)
+    blanks.campaigns(session, tenant_id, Campaign.finished_at < since)
     due = {"tenant_id": str(tenant_id), "days": wanted.jobs, "most": ROWS}
     return len(session.execute(_DELETE, due).all())
 

@@ -20,7 +20,8 @@ WITH near AS (
 SELECT assets.digest, assets.width, assets.height
 FROM near
 LEFT JOIN assets ON assets.tenant_id = :tenant_id AND assets.digest = near.content_digest
-WHERE near.source = :source AND (near.content_digest IS NOT NULL
+    AND assets.erased_at IS NULL
+WHERE near.source = :source AND (assets.digest IS NOT NULL
     OR (near.lane = 'fetch' AND near.status = 'running' AND near.id < :job_id))
 ORDER BY assets.digest NULLS LAST
 LIMIT 1

@@ -1,6 +1,19 @@
-"""Who needs a stored picture: the condition that everything is asked under before it goes."""
+"""
+Who needs a stored picture, and who is about to: what is asked before it goes.
 
-from typing import Final
+Whoever begins to use a picture holds its row until it has committed the use, and whoever erases
+it locks the row and looks again. So one of the two waits, and finds what the other left.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg2.errors import DeadlockDetected, LockNotAvailable
+from sqlalchemy import Row, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 #: Statuses that have not ended, each as the partial index that has its rows says it.
 _OPEN: Final = (
@@ -43,3 +56,74 @@ OR EXISTS (SELECT FROM jobs JOIN jobs AS made USING (tenant_id, render_key)
 USED: Final = _ENDED + "".join(
     way.replace("{status}", status) for way in (_CONTENT, _SAME) for status in _OPEN
 )
+
+
+def hold(session: Session, tenant_id: UUID, digests: Iterable[str]) -> set[str]:
+    """Those of these pictures that are there, and stay until this transaction has ended."""
+    wanted = {"tenant_id": str(tenant_id), "digests": sorted(digests)}
+    return set(session.scalars(_HOLD, wanted))
+
+
+def give_way(session: Session) -> None:
+    """
+    Let this transaction fail rather than wait long for who uses what it wants to erase.
+
+    Sooner than Postgres looks for deadlocks (a second): whoever waits for us goes on.
+    """
+    session.execute(_GIVE_WAY)
+
+
+def gave_way(error: OperationalError) -> bool:
+    """Whether it was that."""
+    return isinstance(error.orig, LockNotAvailable | DeadlockDetected)
+
+
+def unneeded(
+    session: Session, tenant_id: UUID, digests: Iterable[str], **since: datetime | str
+) -> list[Row[Any]]:
+    """
+    Those of these pictures that no job and no style of the tenant needs, locked.
+
+    `contents` and `outputs`: what was used in jobs that ended before is not needed for that.
+    """
+    locked: dict[str, Any] = {"tenant_id": str(tenant_id), "digests": sorted(digests)}
+    session.execute(_LOCK, locked)  # then look: who begins to use one now waits for us
+    return list(session.execute(_UNNEEDED, _ALWAYS | locked | since))
+
+
+def gone(session: Session, tenant_id: UUID, digests: Iterable[str]) -> None:
+    """Their bytes are deleted: their links die, and no upload leads to them any more."""
+    session.execute(_GONE, {"tenant_id": str(tenant_id), "digests": sorted(digests)})
+
+
+_GIVE_WAY = text("SET LOCAL lock_timeout = '500ms'")
+
+_HOLD = text("""
+SELECT digest FROM assets
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests) AND erased_at IS NULL
+ORDER BY digest FOR KEY SHARE
+""")
+
+_LOCK = text("""
+SELECT 1 FROM assets
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests)
+ORDER BY digest FOR UPDATE
+""")
+
+_UNNEEDED = text(f"""
+SELECT asset.digest, asset.bytes FROM assets AS asset
+WHERE asset.tenant_id = CAST(:tenant_id AS uuid) AND asset.digest = ANY(:digests)
+    AND asset.erased_at IS NULL AND NOT ({USED})
+""")  # noqa: S608 - a constant of ours
+
+_ALWAYS: Final[dict[str, Any]] = {"contents": "-infinity", "outputs": "-infinity"}
+
+_GONE = text("""
+WITH expired AS (
+    UPDATE uploads SET expires_at = now()
+    WHERE tenant_id = CAST(:tenant_id AS uuid) AND expires_at > now()
+        AND (digest = ANY(:digests) OR sha256 = ANY(:digests))
+)
+UPDATE assets SET erased_at = now()
+WHERE tenant_id = CAST(:tenant_id AS uuid) AND digest = ANY(:digests)
+""")

@@ -16,6 +16,14 @@ class Blob(NamedTuple):
     media_type: str
 
 
+class Stored(NamedTuple):
+    """What a store says of what it has under a key."""
+
+    key: str
+    bytes: int
+    at: float  #: when it was stored last, in seconds since 1970, by the store's clock
+
+
 @dataclass(frozen=True)
 class PresignedUpload:
     """How a client brings bytes straight to the store: PUT to `url` with exactly `headers`."""
@@ -45,6 +53,14 @@ class Storage(Protocol):
 
     def head(self, key: str, amount: int) -> tuple[bytes, int]:
         """The first `amount` bytes under `key`, and how many there are; raises `NotFound`."""
+        ...
+
+    def listed(self, folder: str, *, after: str, most: int) -> list[Stored]:
+        """
+        What lies below `folder/`, in the order of the keys, behind the key `after`.
+
+        At most `most`, up to 1,000; fewer only where there is nothing behind them.
+        """
         ...
 
     def delete(self, *keys: str) -> None:

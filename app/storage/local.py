@@ -4,13 +4,15 @@ import ctypes
 import logging
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO, Final
 
 from app.errors import Misconfigured, NotFound, StorageUnavailable
-from app.storage.contract import Blob, PresignedUpload, checked
+from app.storage.contract import Blob, PresignedUpload, Stored, checked
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,12 @@ class LocalStorage:
                 return file.read(amount), os.fstat(file.fileno()).st_size
         except _ABSENT:
             raise NotFound("There is no such asset.") from None
+        except OSError as error:
+            raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
+
+    def listed(self, folder: str, *, after: str, most: int) -> list[Stored]:
+        try:
+            return list(islice(_walk(self._place(folder), folder, after), most))
         except OSError as error:
             raise StorageUnavailable(f"The storage directory: {error.strerror}.") from error
 
@@ -134,6 +142,29 @@ def _replace(draft: Path, path: Path, content: bytes) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+def _walk(directory: Path, folder: str, after: str) -> Iterator[Stored]:
+    """Files in the order of their keys; whole directories that come before are not entered."""
+    for name, entry in _sorted(directory):
+        key = f"{folder}/{name}"
+        if key.endswith("/"):
+            if after < key or after.startswith(key):
+                yield from _walk(directory / entry.name, key[:-1], after)
+        elif key > after:
+            with suppress(FileNotFoundError):  # deleted in this moment
+                facts = entry.stat()
+                yield Stored(key, facts.st_size, facts.st_mtime)
+
+
+def _sorted(directory: Path) -> list[tuple[str, os.DirEntry[str]]]:
+    """What lies there as it stands in keys: a directory's name goes on with a slash."""
+    with suppress(*_ABSENT), os.scandir(directory) as entries:
+        return sorted(
+            ((f"{one.name}/" if one.is_dir() else one.name, one) for one in entries),
+            key=lambda pair: pair[0],
+        )
+    return []
 
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)

@@ -16,7 +16,7 @@ from botocore.handlers import add_expect_header
 
 from app.errors import ImpastoError, Misconfigured, NotFound, StorageUnavailable
 from app.settings import S3StorageSettings
-from app.storage.contract import Blob, PresignedUpload, checked
+from app.storage.contract import Blob, PresignedUpload, Stored, checked
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -85,6 +85,17 @@ class S3Storage:
                 raise
             # "bytes 0-99/1234"
             return answer["Body"].read(), int(answer["ContentRange"].rpartition("/")[2])
+
+    def listed(self, folder: str, *, after: str, most: int) -> list[Stored]:
+        its = {"Bucket": self._bucket, "Prefix": f"{self._key(folder)}/", "MaxKeys": most}
+        if after:
+            its["StartAfter"] = self._prefix + after
+        with self._errors():
+            answer = self._client.list_objects_v2(**its)  # type: ignore[arg-type]
+        return [
+            Stored(one["Key"][len(self._prefix) :], one["Size"], one["LastModified"].timestamp())
+            for one in answer.get("Contents", [])
+        ]
 
     def delete(self, *keys: str) -> None:
         """As many as one request takes at once; a bucket that keeps versions keeps these, too."""

@@ -1,6 +1,7 @@
 """Shapes that many answers have, and the smallest ones."""
 
 from typing import Generic, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 
@@ -18,8 +19,11 @@ class Page(BaseModel, Generic[Item]):
 class Cache(BaseModel):
     """How much of your finished work had been drawn before."""
 
-    days: int
-    succeeded: int
+    days: int | None = Field(description="Today, in UTC, and the days before it.")
+    campaign_id: UUID | None = Field(description="The campaign that was asked about, if one was.")
+    succeeded: int = Field(
+        description="Pictures; of a campaign also those that a reviewer has or refused."
+    )
     cached: int = Field(description="Of those; they cost nothing.")
     ratio: float | None = Field(description="`cached` of `succeeded`; null without any.")
 

@@ -1,6 +1,6 @@
 """Every table we own. What must never be false is a constraint here, not a hope elsewhere."""
 
-from app.db.models.assets import Asset, AssetKind, Upload
+from app.db.models.assets import Asset, AssetKind, StorePass, Upload
 from app.db.models.audit import AuditHead, AuditLine
 from app.db.models.base import Base
 from app.db.models.costs import (
@@ -11,6 +11,7 @@ from app.db.models.costs import (
     LanePace,
     LedgerEntry,
     TagRule,
+    Tally,
 )
 from app.db.models.erasures import ErasedPicture, Erasure, ErasureKind
 from app.db.models.events import Delivery, DeliveryState, EventRow
@@ -56,6 +57,7 @@ __all__ = [
     "LanePace",
     "LedgerEntry",
     "ManifestError",
+    "StorePass",
     "Style",
     "StyleHistory",
     "StyleNotice",
@@ -63,6 +65,7 @@ __all__ = [
     "StyleVersion",
     "Stylizer",
     "TagRule",
+    "Tally",
     "Tenant",
     "Upload",
 ]

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    SmallInteger,
     func,
     text,
 )
@@ -45,6 +46,21 @@ class Asset(Base):
         CheckConstraint("length(digest) = 64", name="digest_sha256"),
         CheckConstraint("bytes > 0 AND width > 0 AND height > 0", name="sizes_positive"),
     )
+
+
+class StorePass(Base):
+    """How far somebody has come in looking through the store for files that no row knows."""
+
+    __tablename__ = "store_passes"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, server_default="1")
+    after: Mapped[str] = mapped_column(server_default="")  #: the last key that was looked at
+    began_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    seen: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    orphans: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
 
 
 class Upload(Base):

@@ -1,6 +1,6 @@
 """What work took and what it cost."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -156,6 +156,36 @@ class DeviceHour(Base):
     used_ms: Mapped[float] = mapped_column(Double)
     pictures: Mapped[int]
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+class Tally(Base):
+    """
+    Pictures that a tenant got on a day (UTC), and how many of them had been drawn before.
+
+    Whoever ends some adds a row, so that nobody waits for another's; the sweep folds them into
+    one for each day.
+    """
+
+    __tablename__ = "tallies"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(ForeignKey("tenants.id"))
+    day: Mapped[date]
+    succeeded: Mapped[int]
+    cached: Mapped[int]
+    folded: Mapped[bool] = mapped_column(server_default=text("false"))
+
+    __table_args__ = (
+        CheckConstraint("cached BETWEEN 0 AND succeeded", name="some_of_all"),
+        Index("ix_tallies_tenant_id_day", "tenant_id", "day"),
+        Index(
+            "uq_tallies_day",
+            *("tenant_id", "day"),
+            unique=True,
+            postgresql_where=text("folded"),
+        ),
+        Index("ix_tallies_loose", "id", postgresql_where=text("NOT folded")),
+    )
 
 
 class TagRule(Base):
