@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from app import metrics
 from app.db import Sessions, deliveries, endpoints, events
 from app.db.deliveries import EXCERPT, Outcome
-from app.db.endpoints import Signing
 from app.db.models import DisabledBecause
 from app.domain.events import Event as Told
+from app.domain.rotation import Signing
 from app.signing import endpoint_key, endpoint_secret, webhook_secret
 from app.webhooks import Answer, Keys, Sender, next_delay
 from workers.turns import Turns
@@ -198,9 +198,11 @@ def _attempt(room: PostRoom, row: Row[Any]) -> Answer:
 
 def _keys(secret_key: str, row: Row[Any]) -> Keys:
     """What signs: the tenant's secret for a URL that work came with, else the endpoint's own."""
+    now = datetime.now(UTC)
     if row.endpoint_id is None:
-        return Keys((webhook_secret(secret_key, row.tenant_id, row.webhook_generation),))
-    live = Signing.of(row.generation, row.retired, now=datetime.now(UTC)).generations
+        live = Signing.of(row.webhook_generation, row.webhook_retired, now=now).generations
+        return Keys(tuple(webhook_secret(secret_key, row.tenant_id, one) for one in live))
+    live = Signing.of(row.generation, row.retired, now=now).generations
     secrets = tuple(endpoint_secret(secret_key, row.endpoint_id, one) for one in live)
     if not row.v1a:
         return Keys(secrets)

@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
 from app.api import examples
-from app.db.endpoints import Signing
 from app.db.models import Delivery, DeliveryAttempt, DeliveryState, DisabledBecause, EventRow
 from app.db.models import Endpoint as EndpointRow
 from app.domain.events import Event, EventType
+from app.domain.rotation import Signing
 from app.signing import endpoint_key, endpoint_secret, public_text
 
 

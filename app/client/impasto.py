@@ -221,6 +221,11 @@ class Impasto(Client):
         """What this tenant's webhooks are signed with; for `verify_webhook`."""
         return str(self.get("/v1/webhook-secret")["secret"])
 
+    def rotate_webhook_secret(self, overlap_seconds: int = 86_400) -> str:
+        """A new one; the old one signs beside it for so long, or not at all if it leaked (0)."""
+        self.post("/v1/webhook-secret/rotate", {"overlap_seconds": overlap_seconds})
+        return self.webhook_secret()
+
 
 def _named(files: Mapping[str, Path] | Iterable[Path]) -> Mapping[str, Path]:
     if isinstance(files, Mapping):

@@ -105,7 +105,8 @@ WITH RECURSIVE place AS (
 )
 SELECT set_config('synchronous_commit', 'off', true),
     taken.*, event.type, event.data, event.sequence, event.created_at, event.tenant_id,
-    tenant.webhook_generation, endpoint.generation, endpoint.retired, endpoint.v1a,
+    tenant.webhook_generation, tenant.webhook_retired,
+    endpoint.generation, endpoint.retired, endpoint.v1a,
     endpoint.disabled_at IS NOT NULL AS disabled,
     coalesce(circuits.failures, 0) AS failures, scan.reached
 FROM (SELECT (SELECT receiver_id FROM place WHERE hops = :hops) AS reached) AS scan

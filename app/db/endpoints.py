@@ -1,7 +1,6 @@
 """Webhook endpoints: made, changed, rotated, disabled, and told of."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -13,24 +12,10 @@ from app.db import events
 from app.db.models import Circuit, Delivery, DeliveryState, DisabledBecause, Endpoint
 from app.domain.events import EventType
 from app.domain.ids import new_id
-from app.errors import EndpointDisabled, NotFound, RotatedTooOften, TooManyEndpoints
+from app.domain.rotation import Signing
+from app.errors import EndpointDisabled, NotFound, TooManyEndpoints
 
 MOST: Final = 20  #: endpoints of one tenant
-RETIRED: Final = 4  #: old secrets that sign beside the new one
-
-
-@dataclass(frozen=True)
-class Signing:
-    """Which generations of an endpoint's secret sign now: the newest first."""
-
-    generations: Sequence[int]
-    until: Sequence[datetime]  #: of all but the first
-
-    @classmethod
-    def of(cls, generation: int, retired: dict[str, Any], *, now: datetime) -> "Signing":
-        ends = {int(old): datetime.fromisoformat(end) for old, end in retired.items()}
-        live = sorted((old for old, end in ends.items() if end > now), reverse=True)
-        return cls((generation, *live), [ends[old] for old in live])
 
 
 def create(session: Session, tenant_id: UUID, **wanted: Any) -> UUID:
@@ -100,14 +85,7 @@ def rotate(session: Session, endpoint: Endpoint, *, overlap: timedelta) -> None:
     """
     now = datetime.now(UTC)
     live = Signing.of(endpoint.generation, endpoint.retired, now=now)
-    if overlap and len(live.until) >= RETIRED:
-        raise RotatedTooOften(
-            f"{RETIRED} old secrets still sign, the oldest until {min(live.until):%c} UTC; rotate "
-            "then, or with an overlap of 0, which ends them all."
-        )
-    kept = dict(zip(map(str, live.generations[1:]), live.until, strict=True))
-    ends = kept | {str(endpoint.generation): now + overlap} if overlap else {}
-    endpoint.retired = {old: end.isoformat() for old, end in ends.items()}
+    endpoint.retired = live.retired(now=now, overlap=overlap)
     endpoint.generation += 1
 
 

@@ -1,6 +1,7 @@
 """Tenants, and what holds for each: quotas, and how long what is theirs is kept."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.db import audit
 from app.db.models import ApiKey, Tenant
+from app.domain.rotation import Signing
 from app.errors import NotFound
 
 
@@ -41,6 +43,21 @@ def set_retention(session: Session, tenant: Tenant, days: Mapping[str, int], *, 
     tenant.retention = dict(days)
     tenant.retained_at = None
     _changed(session, tenant, "retention", tenant.retention, by)
+
+
+def rotate_webhook_secret(session: Session, tenant_id: UUID, *, overlap: timedelta) -> Tenant:
+    """
+    A new secret for its own webhooks; the old one signs beside it for `overlap`.
+
+    Raises `RotatedTooOften` while too many old ones still sign.
+    """
+    tenant = session.get_one(Tenant, tenant_id, with_for_update=True)
+    now = datetime.now(UTC)
+    live = Signing.of(tenant.webhook_generation, tenant.webhook_retired, now=now)
+    tenant.webhook_retired = live.retired(now=now, overlap=overlap)
+    tenant.webhook_generation += 1
+    session.flush()
+    return tenant
 
 
 def get(session: Session, tenant_id: UUID) -> Tenant:

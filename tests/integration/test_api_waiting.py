@@ -195,7 +195,7 @@ def test_a_style_to_be_learned_waits_like_a_picture(api: Api) -> None:
         assert job(client).status_code == 202
         picture = {"upload_id": upload_of(client, jpeg((300, 300)))}
         licence = {"spdx": "CC0-1.0", "licensor": "Jane", "evidence": "page 3"}
-        words = {"name": "harbour", "title": "Harbour", "artist": "Jane", "year": "2026"}
+        words = {"name": "harbour", "title": "Harbour", "artist": "Jane", "year": 2026}
         order = {**words, "picture": picture, "licence": licence}
         before = api.stored()
         full(client.post("/v1/styles", json=order))

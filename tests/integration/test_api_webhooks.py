@@ -13,7 +13,8 @@ from sqlalchemy import text
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.testclient import TestClient
 
-from app.db.endpoints import MOST, RETIRED
+from app.db.endpoints import MOST
+from app.domain.rotation import RETIRED
 from app.egress import Egress
 from app.settings import WebhookSettings
 from app.webhooks import Sender

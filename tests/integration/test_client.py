@@ -406,6 +406,12 @@ def test_webhooks_are_verified_in_one_call(api: Api, impasto_: Impasto) -> None:
             verify_webhook(wrong, content.encode(), secret)
 
 
+def test_the_secret_of_webhooks_is_renewed_and_shown(impasto_: Impasto) -> None:
+    old = impasto_.webhook_secret()
+    new = impasto_.rotate_webhook_secret()
+    assert new == impasto_.webhook_secret() != old
+
+
 def test_the_public_name_is_the_same_client() -> None:
     assert impasto.client.Impasto is Impasto
     assert impasto.client.verify_webhook is verify_webhook

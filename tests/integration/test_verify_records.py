@@ -266,7 +266,7 @@ def test_what_was_there_already_is_drawn_again_as_it_was(house: House, tmp_path:
 
 def test_a_mask_comes_from_the_service_or_a_file(house: House, tmp_path: Path) -> None:
     content, mask = saved(photo((90, 76)), "JPEG"), png((45, 38))
-    upload = {"upload_id": upload_of(house.shop.client, mask), "feather": 2}
+    upload = {"upload_id": upload_of(house.shop.client, mask), "feather": 0.03}
     path, _ = house.made(content, tmp_path, mask=upload)
     assert drawn_again(house, path)["same"] is True
     photograph, its_mask = tmp_path / "photo.jpg", tmp_path / "mask.png"
@@ -281,7 +281,7 @@ def test_a_mask_comes_from_the_service_or_a_file(house: House, tmp_path: Path) -
 
 
 def test_a_mask_over_a_picture_in_tiles_is_no_other(house: House, tmp_path: Path) -> None:
-    upload = {"upload_id": upload_of(house.shop.client, png((60, 60))), "feather": 1}
+    upload = {"upload_id": upload_of(house.shop.client, png((60, 60))), "feather": 0.02}
     path, _ = house.made(saved(photo((210, 170)), "JPEG"), tmp_path, mask=upload)
     assert drawn_again(house, path)["same"] is True
 

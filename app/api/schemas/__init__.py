@@ -22,7 +22,15 @@ from app.api.schemas.jobs import (
     Reviewed,
     StylizerName,
 )
-from app.api.schemas.pages import Cache, Health, Item, Page, WebhookSecret, Welcome
+from app.api.schemas.pages import (
+    Cache,
+    Health,
+    Item,
+    Page,
+    RetiredSecrets,
+    WebhookSecret,
+    Welcome,
+)
 from app.api.schemas.reviews import BulkReview, Review, ReviewOutput
 from app.api.schemas.styles import (
     AffectedAsset,
@@ -61,6 +69,7 @@ __all__ = [
     "PriorityRequest",
     "Provenance",
     "Reason",
+    "RetiredSecrets",
     "Review",
     "ReviewOutput",
     "Reviewed",

@@ -1,5 +1,6 @@
 """Shapes that many answers have, and the smallest ones."""
 
+from datetime import datetime
 from typing import Generic, Literal, TypeVar
 from uuid import UUID
 
@@ -32,6 +33,17 @@ class WebhookSecret(BaseModel):
     """What every webhook to this tenant is signed with (Standard Webhooks, `v1`)."""
 
     secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+    retired_until: list[datetime] = Field(
+        description="When secrets before it sign no longer; the newest first."
+    )
+
+
+class RetiredSecrets(BaseModel):
+    """Which old secrets still sign beside the new one; `GET /v1/webhook-secret` shows that."""
+
+    retired_until: list[datetime] = Field(
+        description="When secrets before it sign no longer; the newest first."
+    )
 
 
 class Health(BaseModel):

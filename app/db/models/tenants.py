@@ -26,6 +26,9 @@ class Tenant(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(unique=True)
     webhook_generation: Mapped[int] = mapped_column(server_default="1")
+    webhook_retired: Mapped[dict[str, Any]] = mapped_column(
+        server_default=text("'{}'")
+    )  #: until when generations before it sign, too
     quotas: Mapped[dict[str, Any]] = mapped_column(
         server_default=text("'{}'")
     )  #: by policy, where they are not everybody's; 0 is no limit
