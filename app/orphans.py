@@ -36,12 +36,13 @@ def collect(
     page: int = PAGE,
 ) -> int:
     """
-    Go on with the pass that is due, for so long; answers with the number of files that went.
+    Go on with the pass that is due, a page at least, for so long; how many files went.
 
     Any number may try at once. Whoever is killed leaves a page to be looked at again.
     """
     over, gone = monotonic() + seconds, 0
-    while rules.every and monotonic() < over:
+    due = rules.every > 0
+    while due:
         try:
             went = _page(sessions, storage, rules, page)
         except OperationalError as error:
@@ -51,6 +52,7 @@ def collect(
         if went is None:
             break
         gone += went
+        due = monotonic() < over
     return gone
 
 
