@@ -8,6 +8,7 @@ from sqlalchemy import Row, String, Uuid, bindparam, text
 from sqlalchemy.orm import Session
 
 from app.db.paces import LIVE_SECONDS
+from app.db.queue import LANE_GOES_ON, STYLE_GOES_ON
 from app.metrics import SIZES
 
 Rows = Sequence[Row[Any]]
@@ -112,7 +113,7 @@ SELECT worker, coalesce(up.host, '') AS host, coalesce(up.device, '') AS device,
 FROM up FULL JOIN holding USING (worker) WHERE up.live OR holding.held > 0 ORDER BY worker
 """)
 
-_STUCK = text("""
+_STUCK = text(f"""
 WITH up AS (
     SELECT greatest(count(DISTINCT worker), 1) AS workers FROM device_hours
     WHERE seen_at > now() - make_interval(secs => :seconds)
@@ -129,12 +130,11 @@ SELECT 'waits', id, tenant_id, jobs.lane, NULL, attempt, failures, crashes, NULL
     extract(epoch FROM now() - greatest(created_at, available_at)) - :late * need.seconds
 FROM jobs JOIN need ON need.lane = jobs.lane
 WHERE status = 'queued' AND NOT paused AND NOT unfunded
-    AND NOT EXISTS (SELECT FROM halts WHERE kind = 'lane' AND target = jobs.lane)
-    AND style_version_id <> ALL (ARRAY(SELECT unnest(versions) FROM halts WHERE kind = 'style'))
+    AND {LANE_GOES_ON} AND {STYLE_GOES_ON}
     AND greatest(created_at, available_at)
         < now() - make_interval(secs => greatest(:patient, :late * need.seconds))
 ORDER BY why, age_seconds DESC LIMIT :most
-""")
+""")  # noqa: S608 - conditions of ours
 
 _WHICH: Final = """
 status = 'failed' AND (:tenant IS NULL OR tenant_id = :tenant)

@@ -1,5 +1,7 @@
 """Which jobs a claim takes: the queue, read from the table itself."""
 
+from typing import Final
+
 from sqlalchemy import ScalarSelect, Select, String, Uuid, bindparam, column, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
@@ -8,8 +10,8 @@ from app.db.models import Job
 from app.domain.job import Lane
 
 #: Subqueries of nothing outside: each is read once a statement, and empty as a rule.
-_LANE_GOES_ON = "NOT EXISTS (SELECT FROM halts WHERE kind = 'lane' AND target = jobs.lane)"
-_STYLE_GOES_ON = """jobs.style_version_id
+LANE_GOES_ON: Final = "NOT EXISTS (SELECT FROM halts WHERE kind = 'lane' AND target = jobs.lane)"
+STYLE_GOES_ON: Final = """jobs.style_version_id
             <> ALL (ARRAY(SELECT unnest(versions) FROM halts WHERE kind = 'style'))
           AND NOT (EXISTS (SELECT FROM halts WHERE kind = 'style') AND coalesce(jsonb_exists_any(
             jobs.parameters -> 'mix',
@@ -58,7 +60,7 @@ WITH RECURSIVE waiting_tenant AS (
 )
 SELECT id FROM place WHERE place <= :most_jobs AND before < :most_pixels
   AND (place = 1 OR pixels <= :most_pixels)
-""".replace("STYLE_GOES_ON", _STYLE_GOES_ON)
+""".replace("STYLE_GOES_ON", STYLE_GOES_ON)
 
 
 def claimable() -> Select[tuple[object]]:
@@ -90,8 +92,8 @@ def waits(session: Session, lane: Lane) -> bool:
 def _waits(lane: Lane) -> ScalarSelect[bool]:
     ready = select(Job.id).where(
         text("status = 'queued' AND NOT paused AND NOT unfunded"),
-        text(_LANE_GOES_ON),
-        text(_STYLE_GOES_ON),
+        text(LANE_GOES_ON),
+        text(STYLE_GOES_ON),
         Job.lane == lane,
         Job.available_at <= func.now(),
     )

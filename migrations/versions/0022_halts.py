@@ -18,7 +18,10 @@ HALTED = """
     AND NOT (status = 'queued' AND (
         EXISTS (SELECT FROM halts WHERE kind = 'lane' AND target = jobs.lane)
         OR jobs.style_version_id
-            = ANY (ARRAY(SELECT unnest(versions) FROM halts WHERE kind = 'style'))))
+            = ANY (ARRAY(SELECT unnest(versions) FROM halts WHERE kind = 'style'))
+        OR (EXISTS (SELECT FROM halts WHERE kind = 'style') AND coalesce(jsonb_exists_any(
+            jobs.parameters -> 'mix',
+            ARRAY(SELECT unnest(pins) FROM halts WHERE kind = 'style')), false))))
 """
 
 
