@@ -34,6 +34,7 @@ class Gauges(Collector):
                 lanes = session.execute(_LANES).all()
                 workers = session.execute(_WORKERS).all()
                 webhooks = session.execute(_WEBHOOKS).all()
+                halts = session.execute(_HALTS).all()
         except SQLAlchemyError:
             yield _family("impasto_database_up", "Whether the database answers.", [], [((), 0.0)])
             return
@@ -41,6 +42,8 @@ class Gauges(Collector):
         yield from _of_lanes(lanes)
         up = [((row.engine,), float(row.amount)) for row in workers]
         yield _family("impasto_workers_up", "Workers heard of lately.", ["engine"], up)
+        stopped = [((row.kind,), float(row.amount)) for row in halts]
+        yield _family("impasto_halts", "Workers, lanes, styles told to stop.", ["kind"], stopped)
         [row] = webhooks
         waiting, oldest = [((), float(row.amount))], [((), float(row.oldest))]
         yield _family("impasto_webhooks_waiting", "Webhooks that are due.", [], waiting)
@@ -94,4 +97,10 @@ _WEBHOOKS = text("""
 SELECT count(*) AS amount,
     coalesce(extract(epoch FROM now() - min(deliveries.due_at)), 0) AS oldest
 FROM deliveries WHERE state = 'pending' AND due_at <= now()
+""")
+
+_HALTS = text("""
+SELECT kind, count(target) AS amount
+FROM unnest(ARRAY['worker', 'lane', 'style']) AS every(kind) LEFT JOIN halts USING (kind)
+GROUP BY kind
 """)

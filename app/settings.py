@@ -261,6 +261,11 @@ class Settings(BaseSettings):
     broker_url: SecretStr = Field(
         SecretStr("redis://localhost:6379/0"), validation_alias="BROKER_URL"
     )
+    flower_auth: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="FLOWER_BASIC_AUTH",
+        description="Who may look at Flower: name:password.",
+    )
     public_url: str = "http://127.0.0.1:8000"
     secret_key: SecretStr = Field(
         SecretStr(""), description="Signs asset URLs and derives webhook secrets; keep it."

@@ -77,6 +77,17 @@ def beat() -> None:
 
 
 @commands.command()
+def flower(
+    host: Annotated[str, typer.Option(help="Where it listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="And at which port.")] = 5555,
+) -> None:
+    """Show workers and tickets: read-only, and behind FLOWER_BASIC_AUTH=name:password."""
+    from workers.console import become
+
+    become(settings(), host, port)
+
+
+@commands.command()
 def stylize(
     picture: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
     style: controls.Style,

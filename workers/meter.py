@@ -1,7 +1,7 @@
 """What a worker tells of itself now and then: that it is up, what it drew, how fast."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from time import monotonic
@@ -26,6 +26,11 @@ class Meter:
         self._used_ms, self._pictures = 0.0, 0
         self._groups, self._busy_since, self._busy_ms = 0, 0.0, 0.0
         self._told = monotonic()
+        self._hear: Callable[[bool], None] = lambda halted: None
+
+    def listen(self, hear: Callable[[bool], None]) -> None:
+        """Have `hear` called at each report with whether an operator halted this worker."""
+        self._hear = hear
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -76,7 +81,7 @@ class Meter:
         )
         try:
             with sessions.begin() as session:
-                paces.write(session, its)
+                halted = paces.write(session, its)
         except Exception:
             with self._lock:
                 self._told = told
@@ -85,6 +90,7 @@ class Meter:
                 for kind, pace in shared.items():
                     self._paces[kind] = self._paces.get(kind, Pace()) + pace
             raise
+        self._hear(halted)
 
     def close(self, sessions: Sessions, worker: str, device: str, engine: str) -> None:
         """Report for the last time: from now on nobody counts on this worker."""

@@ -18,8 +18,10 @@ from app.queue import CeleryTickets, QueueName, Tickets, open_queue
 from app.settings import Settings
 from app.storage import open_storage
 from workers import tasks
+from workers.duty import Duty
 from workers.gate import Gate
 from workers.leases import Leases, worker_name
+from workers.meter import Meter
 
 if TYPE_CHECKING:
     from workers.delivery import PostRoom
@@ -38,7 +40,8 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
         tasks.add_stylizing(celery, partial(stylize, studio))
         name = f"stylize-{settings.engine.device}"
         threads = settings.worker.tickets
-        _serve(settings, celery, QueueName.STYLIZE, name, threads=threads, ready=ready)
+        meter = studio.meter
+        _serve(settings, celery, QueueName.STYLIZE, name, threads=threads, ready=ready, meter=meter)
 
 
 def run_optimizing(settings: Settings, ready: Path | None) -> None:
@@ -54,7 +57,8 @@ def run_optimizing(settings: Settings, ready: Path | None) -> None:
         tasks.add_optimizing(celery, partial(optimize, optimizer, crafts))
         closing = optimizer.closing
         signals.worker_shutting_down.connect(lambda **_: closing.set(), weak=False)
-        _serve(settings, celery, QueueName.OPTIMIZE, "optimize", threads=1, ready=ready)
+        meter, queue = optimizer.meter, QueueName.OPTIMIZE
+        _serve(settings, celery, queue, "optimize", threads=1, ready=ready, meter=meter)
 
 
 def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
@@ -136,6 +140,7 @@ def _serve(
     threads: int,
     ready: Path | None,
     beat: bool = False,
+    meter: Meter | None = None,
 ) -> None:
     """Run Celery's worker in this process; never a forked pool: the engine does not survive it."""
     signals.worker_ready.connect(_say_how_long, weak=False)
@@ -155,6 +160,8 @@ def _serve(
         without_mingle=True,
         loglevel="WARNING",
     )
+    if meter is not None:
+        meter.listen(Duty(worker, queue))
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again took a twentieth of a job's CPU
     worker.start()

@@ -16,6 +16,7 @@ from app.cli import (
     handover,
     keys,
     licences,
+    ops,
     own_styles,
     review,
     styles,
@@ -46,6 +47,7 @@ cli.add_typer(campaigns.commands, name="campaigns")
 cli.add_typer(review.commands, name="review")
 cli.add_typer(tenants.commands, name="tenants")
 cli.add_typer(audit.commands, name="audit")
+cli.add_typer(ops.commands, name="ops")
 cli.command()(erase.erase)
 own_styles.add(styles.commands)
 licences.add(styles.commands)

@@ -21,7 +21,7 @@ def add(cli: typer.Typer) -> None:
     """The commands of this module."""
     cli.command()(up)
     cli.command(context_settings=ELSEWHERE)(api)
-    for command in (worker, optimizer, io, beat, stylize):
+    for command in (worker, optimizer, io, beat, flower, stylize):
         cli.command(context_settings=ELSEWHERE)(command)
     cli.command()(migrate)
     cli.command()(config)
@@ -84,6 +84,11 @@ def io(context: typer.Context) -> None:
 def beat(context: typer.Context) -> None:
     """Only say when to sweep, for fleets with many io workers."""
     _become("workers", "beat", *context.args)
+
+
+def flower(context: typer.Context) -> None:
+    """Show workers and tickets in a browser: `--port 5555`; needs FLOWER_BASIC_AUTH for others."""
+    _become("workers", "flower", *context.args)
 
 
 def stylize(context: typer.Context) -> None:

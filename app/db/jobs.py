@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from app.db import campaigns
 from app.db.arrays import as_table
+from app.db.halts import names_of
 from app.db.ledger import Bill
 from app.db.models import Job
 from app.db.moves import BY, carry_out, move, moving
@@ -82,6 +83,7 @@ def claim(
     """
     wanted: dict[str, Any] = {
         "its_lane": lane.value,
+        "its_names": names_of(worker),
         "most_jobs": limit,
         "most_pixels": pixels,
         "most_crashes": crashes,

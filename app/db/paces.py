@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import String, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from app.db.halts import names_of
 from app.domain.job import Lane
 from app.domain.pace import MEMORY, Pace
 
@@ -39,11 +41,15 @@ class Workers:
     optimizing: int
 
 
-def write(session: Session, report: Report) -> None:
-    """Add to the hour's row of the worker, and to what is known of lanes."""
+def write(session: Session, report: Report) -> bool:
+    """
+    Add to the hour's row of the worker, and to what is known of lanes.
+
+    Answers with whether an operator wants that worker to take no more work.
+    """
     its = asdict(report)
     del its["paces"]
-    session.execute(_UP, its)
+    halted = session.execute(_UP, its | {"names": names_of(report.worker)}).scalar_one()
     rows: list[dict[str, Any]] = [
         {"lane": lane.value, "tiled": tiled, **asdict(pace)}
         for (lane, tiled), pace in sorted(report.paces.items())
@@ -51,6 +57,7 @@ def write(session: Session, report: Report) -> None:
     if rows:
         about = {"engine": report.engine, "device": report.device, "memory": MEMORY}
         session.execute(_LEARN, {"rows": json.dumps(rows), **about})
+    return bool(halted)
 
 
 def read(session: Session) -> dict[Kind, Pace]:
@@ -84,7 +91,8 @@ ON CONFLICT (hour, worker) DO UPDATE SET
     used_ms = device_hours.used_ms + EXCLUDED.used_ms,
     pictures = device_hours.pictures + EXCLUDED.pictures,
     seen_at = EXCLUDED.seen_at
-""")
+RETURNING EXISTS (SELECT FROM halts WHERE kind = 'worker' AND target = ANY (:names))
+""").bindparams(bindparam("names", type_=ARRAY(String)))
 
 #: An hour old, so that it counts as up no longer; the row itself stays for idle time.
 _LEAVE = text("""

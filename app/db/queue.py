@@ -15,10 +15,19 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from app.db.models import Job
 from app.domain.job import Lane
+
+#: Subqueries of nothing outside: each is read once a statement, and empty as a rule.
+LANE_GOES_ON: Final = "NOT EXISTS (SELECT FROM halts WHERE kind = 'lane' AND target = jobs.lane)"
+STYLE_GOES_ON: Final = """jobs.style_version_id
+            <> ALL (ARRAY(SELECT unnest(versions) FROM halts WHERE kind = 'style'))
+          AND NOT (EXISTS (SELECT FROM halts WHERE kind = 'style') AND coalesce(jsonb_exists_any(
+            jobs.parameters -> 'mix',
+            ARRAY(SELECT unnest(pins) FROM halts WHERE kind = 'style')), false))"""
 
 #: Each tenant's most urgent and oldest first, one of each tenant in turn. The recursion hops from
 #: tenant to tenant along the partial index, so that a tenant with 50,000 waiting jobs costs one
@@ -27,6 +36,8 @@ _CLAIMABLE = """
 WITH RECURSIVE waiting_tenant AS (
     (SELECT tenant_id FROM jobs
      WHERE status = 'queued' AND NOT paused AND NOT unfunded AND lane = :its_lane
+       AND NOT EXISTS (SELECT FROM halts WHERE (kind = 'lane' AND target = :its_lane)
+         OR (kind = 'worker' AND target = ANY (:its_names)))
      ORDER BY tenant_id LIMIT 1)
   UNION ALL
     SELECT (SELECT jobs.tenant_id FROM jobs
@@ -42,7 +53,7 @@ WITH RECURSIVE waiting_tenant AS (
           AND jobs.tenant_id = waiting_tenant.tenant_id
           AND available_at <= now() AND crashes <= :most_crashes AND pixels <= :most_each
           AND (deadline_at IS NULL OR deadline_at > now())
-          AND NOT EXISTS (
+          AND STYLE_GOES_ON AND NOT EXISTS (
             SELECT FROM jobs AS drawing WHERE drawing.status = 'running'
               AND drawing.tenant_id = jobs.tenant_id AND drawing.cache_key = jobs.cache_key)
         ORDER BY priority DESC, id LIMIT :most_jobs FOR UPDATE SKIP LOCKED
@@ -61,7 +72,7 @@ WITH RECURSIVE waiting_tenant AS (
 )
 SELECT id FROM place WHERE place <= :most_jobs AND before < :most_pixels
   AND (place = 1 OR pixels <= :most_pixels)
-"""
+""".replace("STYLE_GOES_ON", STYLE_GOES_ON)
 
 #: Of a claimed job, whether its picture may be there by now: one probe of an index.
 DRAWN: Final = literal_column(
@@ -80,10 +91,13 @@ def claimable() -> Select[tuple[object]]:
 
     Only jobs that killed at most `most_crashes` workers since they are suspected, and of at most
     `most_each` pixels. One that exceeds `most_pixels` by itself comes alone: nobody waits for it
-    in its group. The five are given at execution, and not called like columns: SQLAlchemy would
-    set those.
+    in its group. None where an operator halted the lane or one of `its_names`, which are the
+    worker's, and none of a halted style. All are given at execution, and not called like columns:
+    SQLAlchemy would set those.
     """
-    chosen = text(_CLAIMABLE).bindparams(bindparam("its_lane", type_=String))
+    chosen = text(_CLAIMABLE).bindparams(
+        bindparam("its_lane", type_=String), bindparam("its_names", type_=ARRAY(String))
+    )
     return select(chosen.columns(column("id", Uuid)).cte("chosen").c.id)
 
 
@@ -100,6 +114,8 @@ def waits(session: Session, lane: Lane) -> bool:
 def _waits(lane: Lane) -> ScalarSelect[bool]:
     ready = select(Job.id).where(
         text("status = 'queued' AND NOT paused AND NOT unfunded"),
+        text(LANE_GOES_ON),
+        text(STYLE_GOES_ON),
         Job.lane == lane,
         Job.available_at <= func.now(),
     )

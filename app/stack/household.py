@@ -129,15 +129,15 @@ class Household:
         """
         The console of the fleet.
 
-        The broker's URL is in its environment, not in its arguments, which everybody may see.
+        The broker's URL and its password are in its environment, not in its arguments, which
+        everybody may see.
         """
-        options = [f"--port={self.flower_port}", "--address=127.0.0.1", "--read_only"]
+        where = ["--host", "127.0.0.1", "--port", str(self.flower_port)]
         return Child(
             name="flower",
-            argv=[sys.executable, "-m", "celery", "flower", *options, "--max_tasks=5000"],
+            argv=[sys.executable, "-m", "workers", "flower", *where],
             log=self.logs / "flower.log",
             env=self.environment,
-            cwd=self.run,  # it reads a configuration file from where it is
             grace=5.0,
         )
 

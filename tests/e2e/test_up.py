@@ -3,6 +3,7 @@
 import re
 import signal
 import socket
+from ast import literal_eval
 from pathlib import Path
 
 import httpx2
@@ -86,14 +87,29 @@ def test_what_is_given_is_used_instead_of_its_own(
 
 
 def test_flower_shows_workers_and_touches_none(data: Path) -> None:
-    with Up(data, options=[]) as up:
+    auth = ("ops", "long enough")
+    with Up(data, options=[], environment={"FLOWER_BASIC_AUTH": ":".join(auth)}) as up:
         up.wait_ready()
-        url = re.search(r"Flower +(\S+)", up.output)
-        assert url is not None
-        until(lambda: is_up(f"{url[1]}/healthcheck"))
-        assert httpx2.get(f"{url[1]}/api/workers").status_code == 401
-        assert httpx2.post(f"{url[1]}/api/worker/shutdown/anybody").status_code in (401, 403, 405)
+        found = re.search(r"Flower +(\S+)", up.output)
+        assert found is not None
+        url = found[1]
+        until(lambda: is_up(f"{url}/healthcheck"))
+        assert httpx2.get(f"{url}/workers").status_code == 401
+        assert httpx2.get(f"{url}/workers", auth=auth).status_code == 200
+        shutdown = httpx2.post(f"{url}/api/worker/shutdown/anybody", auth=auth)
+        assert shutdown.status_code == 403
+        until(lambda: "stylize-0@" in httpx2.get(f"{url}/api/workers", auth=auth).text)
+        up.draw()
+        until(lambda: ("['interactive']", 1, 1) in tickets(url, auth))
         assert up.stop() == 0
+
+
+def tickets(url: str, auth: tuple[str, str]) -> list[tuple[str, int, int]]:
+    """What Flower says of tickets to stylize: lane, jobs claimed, jobs that succeeded."""
+    shown = httpx2.get(f"{url}/api/tasks", auth=auth).json().values()
+    mine = [task for task in shown if task["name"] == "impasto.stylize" and task["result"]]
+    ends = [(task["args"], literal_eval(task["result"])) for task in mine]
+    return [(lane, end.get("claimed", 0), end.get("succeeded", 0)) for lane, end in ends]
 
 
 def is_up(url: str) -> bool:

@@ -14,6 +14,7 @@ from app.db import (
     endpoints,
     erasures,
     expiries,
+    halts,
     intake,
     jobs,
     keys,
@@ -24,7 +25,7 @@ from app.db import (
 )
 from app.db.jobs import Held, Success
 from app.db.migrations import downgrade, upgrade
-from app.db.models import Base, ErasureKind
+from app.db.models import Base, ErasureKind, HaltKind
 from app.domain.events import EventType
 from app.domain.job import Lane
 from app.domain.review import Decision, Verdict
@@ -74,6 +75,7 @@ def test_a_filled_database_goes_down_and_up_again(empty_database_url: str, tmp_p
         assert learning.slug == f"{ground.tenant_id}/harbour"
         new_style(session, valid_until=in_days(5), territories=["DE"])
         expiries.announce(session)
+        halts.halt(session, HaltKind.STYLE, "brand", by="operator:ada", reason="a question")
         style_moves.move(session, "brand", 1, StyleMove.WITHDRAW, by="operator:ada", reason="over")
         session.execute(text("UPDATE jobs SET stage = 'draw' WHERE status = 'running'"))
         keys.create(session, tenant="acme", name="narrow", scopes=[Scope.READ], days=1)

@@ -18,6 +18,7 @@ from app.db.models.events import Delivery, DeliveryState, EventRow
 from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
 from app.db.models.manifests import ManifestError
+from app.db.models.operations import Halt, HaltKind
 from app.db.models.styles import (
     Style,
     StyleHistory,
@@ -49,6 +50,8 @@ __all__ = [
     "Erasure",
     "ErasureKind",
     "EventRow",
+    "Halt",
+    "HaltKind",
     "Inference",
     "Job",
     "JobHistory",
