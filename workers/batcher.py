@@ -16,6 +16,7 @@ from workers.asks import Ask, Stylized, asked
 from workers.batches import Batches, Budget
 from workers.engines.base import Engine, Pictures
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
     item: Ask

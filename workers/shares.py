@@ -1,14 +1,20 @@
 """What each tenant has had of a device, so that claims are fair between them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heapreplace
+from itertools import islice
 from threading import Lock
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from app.domain.job import Lane
 
+Tenant = TypeVar("Tenant", UUID, int)
+Order = TypeVar("Order", UUID, int)
 
-class Shares:
+
+class Shares(Generic[Tenant]):
     """
     Fair queueing by start times (Goyal, Vin and Cheng, 1996), in milliseconds of the device.
 
@@ -20,13 +26,13 @@ class Shares:
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._ends: dict[UUID, float] = {}
+        self._ends: dict[Tenant, float] = {}
 
-    def ahead(self) -> dict[UUID, float]:
+    def ahead(self) -> dict[Tenant, float]:
         """By how many milliseconds tenants are ahead of who comes new; only those who are."""
         return {tenant: end - self._now for tenant, end in self._ends.items()}
 
-    def claimed(self, costs: Sequence[tuple[UUID, float]]) -> None:
+    def claimed(self, costs: Sequence[tuple[Tenant, float]]) -> None:
         """These were taken together, at these foreseen milliseconds each."""
         if not costs:
             return
@@ -37,7 +43,7 @@ class Shares:
             starts.append(start)
         self._move(min(starts))
 
-    def corrected(self, tenant: UUID, milliseconds: float) -> None:
+    def corrected(self, tenant: Tenant, milliseconds: float) -> None:
         """Work took so much more than was foreseen; less, if it is negative."""
         end = self._ends.get(tenant, self._now) + milliseconds
         if end > self._now:
@@ -51,11 +57,47 @@ class Shares:
         self._now = 0.0
 
 
+def taken(
+    lines: Mapping[Tenant, Iterable[tuple[Order, float]]],
+    ahead: Mapping[Tenant, float],
+    *,
+    most_jobs: int,
+    most_cost: float,
+) -> list[tuple[Tenant, float]]:
+    """
+    What a claim takes of these lines, in order; each job is its place among equals and its cost.
+
+    As the statement of claims does it in the database: for those who have to foresee it. No more
+    of a line is read than is taken, and one.
+    """
+    heap: list[tuple[float, Order, float, Tenant, Iterator[tuple[Order, float]]]] = []
+    for tenant, its in lines.items():
+        line = iter(its)
+        for order, cost in islice(line, 1):
+            heap.append((ahead.get(tenant, 0.0), order, cost, tenant, line))
+    heapify(heap)
+    found: list[tuple[Tenant, float]] = []
+    spent = 0.0
+    while heap and len(found) < most_jobs and spent < most_cost:
+        start, _, cost, tenant, line = heap[0]
+        if found and cost > most_cost:
+            break
+        found.append((tenant, cost))
+        spent += cost
+        if following := next(line, None):
+            heapreplace(heap, (start + cost, *following, tenant, line))
+        else:
+            heappop(heap)
+    return found
+
+
 @dataclass(frozen=True)
 class Tally:
     """The shares of every lane, for the threads of one worker."""
 
-    _lanes: dict[Lane, Shares] = field(default_factory=lambda: {lane: Shares() for lane in Lane})
+    _lanes: dict[Lane, Shares[UUID]] = field(
+        default_factory=lambda: {lane: Shares() for lane in Lane}
+    )
     _lock: Lock = field(default_factory=Lock)
 
     def ahead(self, lane: Lane) -> Mapping[UUID, float]:

@@ -1,10 +1,10 @@
 """What changes a job, but for rescues (`app.db.lost`). All are moves (`app.db.moves`)."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -36,6 +36,9 @@ from app.db.queue import claimable
 from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane, after_failure, backoff, sources
 from app.domain.parameters import Quality
 from app.errors import IllegalTransition, ImpastoError, NotFound
+
+NOBODY: Final[Mapping[UUID, float]] = {}
+FURTHEST: Final = 2**60  #: pixels that anybody is ahead by: they fit a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,13 @@ def claim(
     lease: float,
     crashes: int = MAX_SOLO_CRASHES,
     most_each: int = 2**31 - 1,
+    ahead: Mapping[UUID, float] = NOBODY,
 ) -> Sequence[Row[Any]]:
     """
     Take up to `limit` jobs of about `pixels` in all (one at least), fair between tenants.
+
+    Fair in pixels of this claim and of those before it: `ahead` says how many of them some tenants
+    have had more than others.
 
     None of more than `most_each` pixels, for those whose hands are full of large ones.
 
@@ -87,6 +94,8 @@ def claim(
         "most_crashes": crashes,
         "most_each": most_each,
         "lease": lease,
+        "tenants_ahead": list(ahead),
+        "pixels_ahead": [round(min(pixels, FURTHEST)) for pixels in ahead.values()],
     }
     return carry_out(session, JobStatus.RUNNING, _CLAIM, by=worker, **wanted)
 
