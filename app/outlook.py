@@ -56,9 +56,9 @@ class Queue:
         crowd = self._crowds.get(lane)
         if crowd is None:
             return 0.0, 0.0
-        jobs, pixels = crowd.within(turns)
+        jobs, pixels = crowd.within(turns * max(mine.mean_pixels, 1.0))
         ours = min(mine.amount, turns)
-        return jobs - ours, max(0.0, pixels - ours * mine.mean_pixels)
+        return max(0.0, jobs - ours), max(0.0, pixels - ours * mine.mean_pixels)
 
     def urgent(self, lane: Lane) -> tuple[float, float]:
         """Jobs and pixels of what is served before anything of the lane."""

@@ -96,6 +96,20 @@ class EngineSettings(BaseModel):
     max_batch_pixels: PositiveInt | None = Field(
         None, description="Pixels of one batch; unset, what suits the device."
     )
+    sticky: PositiveInt | None = Field(
+        None, description="Batches of one shape in a row while others wait; unset, what suits."
+    )
+
+    @property
+    def stickiness(self) -> int:
+        """Convolutions are planned anew whenever a GPU's shape changes; a CPU does not mind."""
+        return self.sticky or (1 if self.provider == "cpu" else 4)
+
+    @property
+    def tiles_at_once(self) -> int:
+        """Of one large picture: one batch is drawn while the next comes together."""
+        batch = min(self.max_batch, self.batch_pixels // self.tile_side**2)
+        return max(4, 2 * batch)
 
     @property
     def batch_pixels(self) -> int:

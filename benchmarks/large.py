@@ -19,6 +19,7 @@ from benchmarks.census import Census
 from benchmarks.result import Bench, Result
 from benchmarks.system import running
 from workers.batcher import Batcher
+from workers.batches import Budget
 from workers.codec.strips import Strips
 from workers.easel import Brush, open_easel
 from workers.engines import open_engine
@@ -56,7 +57,7 @@ def _seams(bench: Bench) -> Result:
             found["affine"] = engine.measure(*asked)
             return found["affine"]
 
-    with Batcher(Whole(), max_batch=1, max_batch_pixels=2**17) as batcher:
+    with Batcher(Whole(), budget=Budget(1, 2**17)) as batcher:
         easel = open_easel(settings, strips, engine, batcher.submit)
         file = pictures.as_file(Image.fromarray(photo), "PNG", compress_level=1)
         with easel.open(file, None) as sheet:

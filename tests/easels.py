@@ -21,6 +21,7 @@ def new_easel(
     side: int = 1024,
     snug: bool = False,
     whole_pixels: int = LIMITS.whole_pixels,
+    in_flight: int = 4,
     places: int = 2,
 ) -> Easel:
     """Cuts into tiles of `side` pixels what has more than `whole_pixels`."""
@@ -31,6 +32,7 @@ def new_easel(
         side=side,
         snug=snug,
         whole_pixels=whole_pixels,
+        in_flight=in_flight,
         patience=60.0,
         places=Places(places),
     )

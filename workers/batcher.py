@@ -1,88 +1,20 @@
 """Dynamic batching: many threads hand in pictures, one thread draws them together."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Final, Generic, Self, TypeAlias, TypeVar
+from typing import Self
 
 import numpy as np
 
 from app import metrics
 from app.errors import EngineBusy, OutputInvalid
-from workers.asks import Ask, Shape, Stylized, asked
+from workers.asks import Ask, Stylized, asked
+from workers.batches import Batches, Budget
 from workers.engines.base import Engine, Pictures
-
-Waiting = TypeVar("Waiting")
-Kind: TypeAlias = tuple[Shape, int | None]  #: what may leave together; a number is one alone
-Lane: TypeAlias = dict[Kind, deque[tuple[int, Waiting]]]
-
-OVERTAKINGS: Final = 4  #: urgent batches in a row while others wait
-
-
-class Batches(Generic[Waiting]):
-    """
-    Which pictures leave together, and in which order. No threads and no clock: a place in the
-    queue says who has waited longest.
-
-    A batch has one shape, at most `max_batch` pictures and at most `max_batch_pixels` pixels (but
-    always one picture). Nothing is held back to wait for company: batches form by themselves
-    while the engine is busy. Urgent pictures leave first and alone, since company would slow
-    them down; after four such batches the others get their turn. Among equals, the shape leaves
-    whose oldest picture has waited longest, so every picture leaves after at most as many
-    batches as pictures stood before it.
-    """
-
-    def __init__(self, *, max_batch: int, max_batch_pixels: int) -> None:
-        self._max_batch = max_batch
-        self._max_batch_pixels = max_batch_pixels
-        self._urgent: Lane[Waiting] = {}
-        self._patient: Lane[Waiting] = {}
-        self._arrived = 0
-        self._length = 0
-        self._overtakings = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def add(
-        self, waiting: Waiting, *, shape: Shape, urgent: bool = False, alone: bool = False
-    ) -> None:
-        """Queue a picture; one that wants to be `alone` leaves in a batch of its own."""
-        lane = self._urgent if urgent else self._patient
-        kind = shape, self._arrived if alone else None
-        lane.setdefault(kind, deque()).append((self._arrived, waiting))
-        self._arrived += 1
-        self._length += 1
-
-    def pop(self) -> list[Waiting]:
-        """The next batch, oldest first; empty only if nothing waits."""
-        lane = self._next_lane()
-        if not lane:
-            return []
-        kind = min(lane, key=lambda kind: lane[kind][0][0])
-        line = lane[kind]
-        batch = [line.popleft()[1] for _ in range(min(len(line), self.room(kind[0])))]
-        if not line:
-            del lane[kind]
-        self._length -= len(batch)
-        return batch
-
-    def _next_lane(self) -> Lane[Waiting]:
-        turn_of_the_patient = self._patient and self._overtakings >= OVERTAKINGS
-        if self._urgent and not turn_of_the_patient:
-            self._overtakings += bool(self._patient)
-            return self._urgent
-        self._overtakings = 0
-        return self._patient
-
-    def room(self, shape: Shape) -> int:
-        """How many pictures of that shape leave together."""
-        height, width, *_ = shape
-        return max(1, min(self._max_batch, self._max_batch_pixels // (height * width)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,17 +38,15 @@ class Batcher:
         self,
         engine: Engine,
         *,
-        max_batch: int,
-        max_batch_pixels: int,
+        budget: Budget,
+        sticky: int = 1,
         capacity: int = 256,
         patience: float = 300.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._engine = engine
-        self._batches = Batches[_Entry](max_batch=max_batch, max_batch_pixels=max_batch_pixels)
-        self._scratch = np.empty(
-            3 * max_batch_pixels, np.uint8
-        )  # contents side by side, for any shape
+        self._batches = Batches[_Entry](budget, sticky=sticky)
+        self._scratch = np.empty(3 * budget.pixels, np.uint8)  # side by side, for any shape
         self._capacity = capacity
         self._patience = patience
         self._clock = clock

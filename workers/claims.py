@@ -35,6 +35,7 @@ def claim(studio: Studio, lane: Lane, *, limit: int | None, crashes: int, larges
 
 def _claimed(studio: Studio, lane: Lane, limit: int, crashes: int, largest: int) -> Group:
     pixels = studio.pace.pixels(studio.worker_settings.group_seconds)
+    ahead = studio.tally.ahead(lane)
     with studio.sessions.begin() as session:
         rows = jobs.claim(
             session,
@@ -45,6 +46,7 @@ def _claimed(studio: Studio, lane: Lane, limit: int, crashes: int, largest: int)
             lease=studio.worker_settings.lease_seconds,
             crashes=crashes,
             most_each=largest,
+            ahead={tenant: studio.pace.covers(ms) for tenant, ms in ahead.items()},
         )
         hits = cache.found(session, rows)
         if hits:  # more of them wait: those of the same request, and copies
@@ -61,5 +63,9 @@ def _claimed(studio: Studio, lane: Lane, limit: int, crashes: int, largest: int)
     if refused or ended:
         tell(studio, [*ended, *(row for row in rows if row.id in refused)], session)
     full = len(rows) == limit or sum(row.pixels for row in rows) >= pixels or bool(hits)
-    works = [Work(row, Held(row.id, row.attempt)) for row in taken]
+    works = [
+        Work(row, Held(row.id, row.attempt), foreseen_ms=studio.pace.milliseconds(row.pixels))
+        for row in taken
+    ]
+    studio.tally.claimed(lane, [(work.row.tenant_id, work.foreseen_ms) for work in works])
     return Group(works, full, {"cached": len(ended)} if ended else {})

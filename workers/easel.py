@@ -31,7 +31,6 @@ Seen: TypeAlias = Callable[[int, int, Stylized], None]
 Submit: TypeAlias = Callable[[Ask], "Future[Stylized]"]
 
 THUMBNAIL: Final = 2**20  #: pixels
-IN_FLIGHT: Final = 4  #: tiles of one picture that wait for the engine: others get their turn
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ class Easel:
     side: int
     snug: bool  #: a tile fills a batch by itself: its shape need not be that of others
     whole_pixels: int
+    in_flight: int  #: tiles of one picture that wait for the engine: others get their turn
     patience: float  #: seconds for one answer of the engine
     places: Places  #: callers beyond these draw small pictures meanwhile
 
@@ -129,7 +129,7 @@ class Easel:
         left = iter(tiles)
         try:
             while True:
-                while len(waiting) < IN_FLIGHT and (cut := next(left, None)):
+                while len(waiting) < self.in_flight and (cut := next(left, None)):
                     window = cut.window
                     content = picture.read(window.x, window.y, window.width, window.height)
                     waiting.append((cut, content, self.submit(Tile(content, affine, alone))))
@@ -158,6 +158,7 @@ def open_easel(settings: Settings, strips: Strips, engine: Engine, submit: Submi
         side=side,
         snug=2 * side**2 > settings.engine.batch_pixels,
         whole_pixels=settings.limits.whole_pixels,
+        in_flight=settings.engine.tiles_at_once,
         patience=settings.worker.patience_seconds,
         places=Places(max(1, settings.worker.tickets - 1)),
     )

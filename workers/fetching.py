@@ -1,7 +1,7 @@
 """Pictures behind URLs: fetched by the io worker, so that stylizing workers need no way out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from app.sources import Picture, look_at
 from app.storage import Blob, Storage, asset_key
 from workers.gate import Gate
 from workers.leases import Leases
+from workers.shares import Tally
 
 TWIN_SECONDS: Final = 2.0  #: until a job asks again whether its picture has been brought
 
@@ -43,6 +44,7 @@ class Porter:
     fetch: Callable[[str], bytes]
     leases: Leases
     gate: Gate
+    tally: Tally = field(default_factory=Tally)
 
 
 def fetch(porter: Porter) -> dict[str, int]:
@@ -69,13 +71,18 @@ def fetch(porter: Porter) -> dict[str, int]:
 
 
 def _claim(porter: Porter, *, alone: bool = False) -> Row[Any] | None:
-    """The oldest, if any; a suspect is not taken unless we are `alone`, only shown."""
-    lease = porter.settings.worker.lease_seconds
+    """
+    The oldest of a tenant whose turn it is; a suspect is not taken unless we are `alone`, only
+    shown.
+    """
+    lease, ahead = porter.settings.worker.lease_seconds, porter.tally.ahead(Lane.FETCH)
+    about: Any = {"worker": porter.worker, "lease": lease, "ahead": ahead}
     with porter.sessions() as session:
-        rows = jobs.claim(session, Lane.FETCH, worker=porter.worker, limit=1, pixels=1, lease=lease)
+        rows = jobs.claim(session, Lane.FETCH, limit=1, pixels=1, **about)
         row = rows[0] if rows else None
         if alone or not (row and row.crashes):
             session.commit()
+            porter.tally.claimed(Lane.FETCH, [(one.tenant_id, 1.0) for one in rows])
     return row
 
 

@@ -22,6 +22,7 @@ from app.settings import Settings
 from app.sources import naming_the_mask
 from workers.asks import Cost
 from workers.batcher import Batcher
+from workers.batches import Budget
 from workers.codec.child import Decoded
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
@@ -109,7 +110,7 @@ def _in_tiles(
     seen: Progress,
 ) -> Painted:
     pixels = settings.engine.batch_pixels
-    batcher = Batcher(engine, max_batch=settings.engine.max_batch, max_batch_pixels=pixels)
+    batcher = Batcher(engine, budget=Budget(settings.engine.max_batch, pixels))
     easel = open_easel(settings, strips, engine, batcher.submit)
     with batcher, easel.open(content, output.size) as sheet:
         return easel.draw(sheet, strokes, output, lambda done, amount, _: seen(done, amount))

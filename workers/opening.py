@@ -23,6 +23,7 @@ from app.settings import MarkingSettings, RateCard, Settings, WorkerSettings
 from app.storage import open_storage
 from workers import hardware, program
 from workers.batcher import Batcher
+from workers.batches import Budget
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
 from workers.codec.strips import Strips, in_memory
@@ -210,8 +211,8 @@ def _batcher(settings: Settings, engine: Engine) -> Batcher:
     worker = settings.worker
     return Batcher(
         engine,
-        max_batch=settings.engine.max_batch,
-        max_batch_pixels=settings.engine.batch_pixels,
+        budget=Budget(settings.engine.max_batch, settings.engine.batch_pixels),
+        sticky=settings.engine.stickiness,
         capacity=worker.tickets * worker.group,
         patience=worker.patience_seconds,
     )

@@ -85,7 +85,13 @@ def _claim(optimizer: Optimizer, lane: Lane) -> Work | None:
     lease = optimizer.worker_settings.lease_seconds
     with optimizer.sessions.begin() as session:
         rows: Any = jobs.claim(
-            session, lane, worker=optimizer.worker, limit=1, pixels=1, lease=lease
+            session,
+            lane,
+            worker=optimizer.worker,
+            limit=1,
+            pixels=1,
+            lease=lease,
+            ahead=optimizer.tally.ahead(lane),  # of one job only the order counts, not the unit
         )
         refused = licences.refuse_lapsed(session, rows, by=optimizer.worker)
         taken = [row for row in rows if row.id not in refused]

@@ -38,6 +38,7 @@ def settle(place: Workplace, group: Sequence[Work], *, look: bool = False) -> di
     to do. After two leases the jobs are the sweep's, and the error is raised.
     """
     _store(place, group)
+    _charge(place, group)
     deadline = monotonic() + 2 * place.worker_settings.lease_seconds
     while True:
         try:
@@ -47,6 +48,14 @@ def settle(place: Workplace, group: Sequence[Work], *, look: bool = False) -> di
                 raise
             log.warning("the database is away, trying again: %s", error)
             place.leases.rest(1.0)
+
+
+def _charge(place: Workplace, group: Sequence[Work]) -> None:
+    """Whose turn it is follows what was measured, not what was foreseen."""
+    for work in group:
+        if work.picture is not None:
+            more = work.picture.cost.own_ms - work.foreseen_ms
+            place.tally.corrected(work.row.lane, work.row.tenant_id, more)
 
 
 def _store(place: Workplace, group: Sequence[Work]) -> None:

@@ -31,6 +31,7 @@ from workers.leases import Leases
 from workers.marking.notary import Notary, Sealed
 from workers.meter import Meter
 from workers.pace import Pace
+from workers.shares import Tally
 from workers.stylebook import Stylebook
 from workers.till import Till
 from workers.warnings import sample, warnings
@@ -61,6 +62,7 @@ class Workplace:
     worker_settings: WorkerSettings
     rate_card: RateCard
     meter: Meter = field(default_factory=Meter)
+    tally: Tally = field(default_factory=Tally)
     till: Till = field(default_factory=Till)
 
 
@@ -101,6 +103,7 @@ class Work:
 
     row: Row[Any]
     held: Held
+    foreseen_ms: float = 0.0  #: of its device, when it was claimed
     timings: dict[str, float] = field(default_factory=dict)
     cpu_seconds: float = 0.0  #: of this worker's threads and decoders, not of its engine
     alpha: Any = None

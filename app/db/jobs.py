@@ -1,10 +1,10 @@
 """What changes a job, but for rescues (`app.db.lost`). All are moves (`app.db.moves`)."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -38,6 +38,9 @@ from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane, after_failure, bac
 from app.domain.parameters import Quality
 from app.errors import IllegalTransition, ImpastoError, NotFound
 
+NOBODY: Final[Mapping[UUID, float]] = {}
+FURTHEST: Final = 2**60  #: pixels that anybody is ahead by: they fit a column
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -70,9 +73,13 @@ def claim(
     lease: float,
     crashes: int = MAX_SOLO_CRASHES,
     most_each: int = 2**31 - 1,
+    ahead: Mapping[UUID, float] = NOBODY,
 ) -> Sequence[Row[Any]]:
     """
     Take up to `limit` jobs of about `pixels` in all (one at least), fair between tenants.
+
+    Fair in pixels of this claim and of those before it: `ahead` says how many of them some tenants
+    have had more than others.
 
     None of more than `most_each` pixels, for those whose hands are full of large ones.
 
@@ -89,6 +96,8 @@ def claim(
         "most_crashes": crashes,
         "most_each": most_each,
         "lease": lease,
+        "tenants_ahead": list(ahead),
+        "pixels_ahead": [round(min(pixels, FURTHEST)) for pixels in ahead.values()],
     }
     return carry_out(session, JobStatus.RUNNING, _CLAIM, by=worker, **wanted)
 

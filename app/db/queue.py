@@ -3,6 +3,7 @@
 from typing import Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ScalarSelect,
     Select,
@@ -29,9 +30,11 @@ STYLE_GOES_ON: Final = """jobs.style_version_id
             jobs.parameters -> 'mix',
             ARRAY(SELECT unnest(pins) FROM halts WHERE kind = 'style')), false))"""
 
-#: Each tenant's most urgent and oldest first, one of each tenant in turn. The recursion hops from
-#: tenant to tenant along the partial index, so that a tenant with 50,000 waiting jobs costs one
-#: hop, and one with 50,000 paused jobs none. Of equal pictures one is drawn, the others wait.
+#: Each tenant's most urgent and oldest first; between tenants, whose has had fewest pixels by then,
+#: those included that it is ahead by. A job starts where its tenant's last one ended. The recursion
+#: hops from tenant to tenant along the partial index, so that a tenant with 50,000 waiting jobs
+#: costs one hop, and one with 50,000 paused jobs none. Of equal pictures one is drawn, the others
+#: wait.
 _CLAIMABLE = """
 WITH RECURSIVE waiting_tenant AS (
     (SELECT tenant_id FROM jobs
@@ -46,8 +49,12 @@ WITH RECURSIVE waiting_tenant AS (
             ORDER BY jobs.tenant_id LIMIT 1)
     FROM waiting_tenant AS last WHERE last.tenant_id IS NOT NULL
 ), candidate AS (
-    SELECT first.id, first.pixels, first.tenant_id, first.priority, first.cache_key
-    FROM waiting_tenant CROSS JOIN LATERAL (
+    SELECT first.id, first.pixels, first.tenant_id, first.priority, first.cache_key,
+        coalesce(known.pixels_ahead, 0) AS ahead
+    FROM waiting_tenant
+    LEFT JOIN unnest(CAST(:tenants_ahead AS uuid[]), CAST(:pixels_ahead AS bigint[]))
+        AS known (tenant_id, pixels_ahead) USING (tenant_id)
+    CROSS JOIN LATERAL (
         SELECT id, pixels, jobs.tenant_id, priority, cache_key FROM jobs
         WHERE status = 'queued' AND NOT paused AND NOT unfunded AND lane = :its_lane
           AND jobs.tenant_id = waiting_tenant.tenant_id
@@ -59,8 +66,9 @@ WITH RECURSIVE waiting_tenant AS (
         ORDER BY priority DESC, id LIMIT :most_jobs FOR UPDATE SKIP LOCKED
     ) AS first
 ), turn AS (
-    SELECT id, pixels,
-        row_number() OVER (PARTITION BY tenant_id ORDER BY priority DESC, id) AS turn
+    SELECT id, pixels, ahead - greatest(pixels, 1) + sum(greatest(pixels, 1)) OVER (
+            PARTITION BY tenant_id ORDER BY priority DESC, id ROWS UNBOUNDED PRECEDING
+        ) AS starts
     FROM (
         SELECT *, row_number() OVER (
             PARTITION BY tenant_id, cache_key ORDER BY priority DESC, id) AS copy
@@ -68,7 +76,7 @@ WITH RECURSIVE waiting_tenant AS (
     ) AS single WHERE copy = 1 OR cache_key IS NULL
 ), place AS (
     SELECT id, pixels, row_number() OVER w AS place, sum(pixels) OVER w - pixels AS before
-    FROM turn WINDOW w AS (ORDER BY turn, id)
+    FROM turn WINDOW w AS (ORDER BY starts, id ROWS UNBOUNDED PRECEDING)
 )
 SELECT id FROM place WHERE place <= :most_jobs AND before < :most_pixels
   AND (place = 1 OR pixels <= :most_pixels)
@@ -91,12 +99,16 @@ def claimable() -> Select[tuple[object]]:
 
     Only jobs that killed at most `most_crashes` workers since they are suspected, and of at most
     `most_each` pixels. One that exceeds `most_pixels` by itself comes alone: nobody waits for it
-    in its group. None where an operator halted the lane or one of `its_names`, which are the
-    worker's, and none of a halted style. All are given at execution, and not called like columns:
-    SQLAlchemy would set those.
+    in its group. `tenants_ahead` have had `pixels_ahead` more than others, whose turn comes first.
+    None where an operator halted the lane or one of `its_names`, which are the worker's, and none
+    of a halted style. All are given at execution, and not called like columns: SQLAlchemy would
+    set those.
     """
     chosen = text(_CLAIMABLE).bindparams(
-        bindparam("its_lane", type_=String), bindparam("its_names", type_=ARRAY(String))
+        bindparam("its_lane", type_=String),
+        bindparam("its_names", type_=ARRAY(String)),
+        bindparam("tenants_ahead", type_=ARRAY(Uuid)),
+        bindparam("pixels_ahead", type_=ARRAY(BigInteger)),
     )
     return select(chosen.columns(column("id", Uuid)).cte("chosen").c.id)
 

@@ -33,6 +33,7 @@ from tests.tickets import ListTickets
 from tests.unit import networks
 from tests.unit.pictures import held, photo, saved, truncated
 from workers.batcher import Batcher
+from workers.batches import Budget
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
 from workers.engines import open_engine
@@ -113,7 +114,7 @@ def opening(sessions: Sessions, tmp_path: Path) -> Iterator[Opening]:
         def open_workshop(engine: Engine, styles: dict[str, Sequence[float]]) -> Workshop:
             leases = open_ones.enter_context(Leases(sessions, seconds=60, every=60))
             decoders = open_ones.enter_context(DecodePool(1, LimitSettings()))
-            batcher = Batcher(engine, max_batch=8, max_batch_pixels=2**22, capacity=64)
+            batcher = Batcher(engine, budget=Budget(8, 2**22), capacity=64)
             open_ones.enter_context(batcher)
             studio = Studio(
                 worker="w",

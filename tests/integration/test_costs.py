@@ -20,6 +20,7 @@ from app.settings import RateCard
 from tests.integration.shop import Shop, open_shop
 from tests.rows import new_campaign, new_ground
 from workers.batcher import Batcher
+from workers.batches import Budget
 from workers.engines.null import NullEngine
 from workers.meter import Meter
 
@@ -168,7 +169,7 @@ def test_estimate_and_bill_agree(drawing: Shop) -> None:
 
 
 def test_the_end_of_a_steady_queue_is_foretold(shop: Shop) -> None:
-    batcher = Batcher(NullEngine(120.0), max_batch=8, max_batch_pixels=2**22, capacity=256)
+    batcher = Batcher(NullEngine(120.0), budget=Budget(8, 2**22), capacity=256)
     with batcher, ThreadPoolExecutor(3) as tickets:
         shop.studio = replace(shop.studio, draw=batcher.submit)
         seen: list[float] = []

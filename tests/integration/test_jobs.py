@@ -1,8 +1,9 @@
 """The life of a job in the table: claims, fences, rescues, and what follows from each."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from app.domain.events import EventType
 from app.domain.job import MAX_SOLO_CRASHES, JobStatus, Lane
 from app.errors import IllegalTransition, NotFound, StorageUnavailable, UnknownStyle
 from tests.rows import RESERVED, Ground, new_asset, new_campaign, new_ground, new_jobs
+from workers.shares import Shares, taken
 
 HOOK = {"url": "http://receiver.test/", "events": ["job.succeeded", "campaign.completed"]}
 
@@ -37,8 +39,10 @@ def claim(
     lease: float = 60,
     crashes: int = MAX_SOLO_CRASHES,
     most_each: int = 10**9,
+    ahead: Mapping[UUID, float] = jobs.NOBODY,
 ) -> Sequence[Row[Any]]:
     wanted: dict[str, Any] = {"limit": limit, "pixels": pixels, "most_each": most_each}
+    wanted["ahead"] = ahead
     with sessions.begin() as session:
         return jobs.claim(session, lane, worker=worker, lease=lease, crashes=crashes, **wanted)
 
@@ -106,6 +110,39 @@ def test_a_claim_is_fair_between_tenants(sessions: Sessions, ground: Ground) -> 
         new_jobs(session, other, 3)
     shares = Counter(row.tenant_id for row in claim(sessions, limit=6))
     assert shares == {ground.tenant_id: 3, other.tenant_id: 3}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_database_takes_what_the_policy_takes(
+    sessions: Sessions, ground: Ground, seed: int
+) -> None:
+    random = Random(seed)
+    with sessions.begin() as session:
+        grounds = [ground, *(new_ground(session, f"other {n}") for n in range(4))]
+        for _ in range(60):
+            pixels = random.choice([100, 900, 4_000, 20_000])
+            new_jobs(session, random.choice(grounds), 1, pixels=pixels)
+        ahead = {one.tenant_id: float(random.randint(0, 9_000)) for one in grounds[::2]}
+        lines: dict[UUID, list[tuple[UUID, float]]] = {}
+        for row in session.scalars(select(Job).order_by(Job.id)):
+            lines.setdefault(row.tenant_id, []).append((row.id, row.pixels))
+    foreseen = taken(lines, ahead, most_jobs=20, most_cost=15_000)
+    rows = claim(sessions, limit=20, pixels=15_000, ahead=ahead)
+    assert Counter((row.tenant_id, row.pixels) for row in rows) == Counter(foreseen)
+
+
+def test_claims_of_one_job_serve_tenants_in_turn(sessions: Sessions, ground: Ground) -> None:
+    with sessions.begin() as session:
+        new_jobs(session, ground, 5)
+        other = new_ground(session, "other")
+        new_jobs(session, other, 5)
+    shares: Shares[UUID] = Shares()
+    turns = []
+    for _ in range(4):
+        [row] = claim(sessions, limit=1, ahead=shares.ahead())
+        shares.claimed([(row.tenant_id, float(row.pixels))])
+        turns.append(row.tenant_id)
+    assert turns == [ground.tenant_id, other.tenant_id] * 2
 
 
 def test_lanes_do_not_mix(sessions: Sessions, ground: Ground) -> None:

@@ -35,6 +35,7 @@ from tests.unit.pictures import jpeg
 from tests.unit.test_marking import flipped
 from tests.unit.test_signers import Office, opened
 from workers.batcher import Batcher
+from workers.batches import Budget
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
 from workers.engines.null import NullEngine
@@ -63,7 +64,7 @@ def studio(
     sessions: Sessions, tmp_path: Path, decoders: DecodePool, announced: list[UUID]
 ) -> Iterator[Studio]:
     leases = Leases(sessions, seconds=60, every=60)
-    batcher = Batcher(NullEngine(), max_batch=8, max_batch_pixels=2**22, capacity=64)
+    batcher = Batcher(NullEngine(), budget=Budget(8, 2**22), capacity=64)
     with leases, batcher:
         yield Studio(
             worker="w",

@@ -13,6 +13,7 @@ import pytest
 from app.errors import EngineBusy, OutputInvalid
 from workers.asks import Item, Stylized
 from workers.batcher import Batcher
+from workers.batches import Budget
 from workers.engines.base import Embeddings, Engine, Pictures, Strengths
 from workers.engines.null import NullEngine
 
@@ -67,17 +68,16 @@ class Busy(Recorder):
 
 
 @contextmanager
-def batcher(engine: Engine, **options: float) -> Iterator[Batcher]:
-    values = {"max_batch": 4, "max_batch_pixels": 2**20} | options
-    with Batcher(engine, **values) as running:  # type: ignore[arg-type]
+def batcher(engine: Engine, pixels: int = 2**20, **options: float) -> Iterator[Batcher]:
+    with Batcher(engine, budget=Budget(4, pixels), **options) as running:  # type: ignore[arg-type]
         yield running
 
 
 @contextmanager
-def occupied(**options: float) -> Iterator[tuple[Busy, Batcher]]:
+def occupied(pixels: int = 2**20, **options: float) -> Iterator[tuple[Busy, Batcher]]:
     """A batcher whose engine is busy with picture 0; it ends when the block ends."""
     engine = Busy()
-    with batcher(engine, **options) as running:
+    with batcher(engine, pixels, **options) as running:
         running.submit(item(0))
         assert engine.started.wait(SECONDS)
         try:
@@ -263,7 +263,7 @@ def test_a_call_that_outlasts_our_patience_shows() -> None:
 
 
 def test_a_picture_larger_than_the_budget_is_drawn_alone() -> None:
-    with occupied(max_batch_pixels=32 * 32) as (engine, running):
+    with occupied(pixels=32 * 32) as (engine, running):
         running.submit(item(1, side=64))
         running.submit(item(2, side=64))
     assert engine.batches == [[0], [1], [2]]

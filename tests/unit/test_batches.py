@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.asks import Shape
-from workers.batcher import OVERTAKINGS, Batches
+from workers.batches import OVERTAKINGS, Batches, Budget
 
 SMALL, WIDE, LARGE = (32, 32), (32, 64), (256, 256)
 MAX_BATCH, MAX_PIXELS = 4, 3 * 32 * 64
@@ -19,8 +19,8 @@ class Waiter:
     urgent: bool
 
 
-def queue(max_batch: int = MAX_BATCH, max_batch_pixels: int = MAX_PIXELS) -> Batches[Waiter]:
-    return Batches(max_batch=max_batch, max_batch_pixels=max_batch_pixels)
+def queue(sticky: int = 1, budget: Budget | None = None) -> Batches[Waiter]:
+    return Batches(budget or Budget(MAX_BATCH, MAX_PIXELS), sticky=sticky)
 
 
 def put(batches: Batches[Waiter], *waiters: Waiter) -> None:
@@ -93,6 +93,31 @@ def test_urgent_pictures_do_not_hold_up_the_others_for_ever() -> None:
     assert urgent == [True] * OVERTAKINGS + [False]
 
 
+def test_a_shape_stays_for_a_while_then_the_longest_wait_goes_first() -> None:
+    batches = queue(sticky=3)
+    put(batches, *patient(SMALL))
+    batches.pop()
+    put(batches, *patient(WIDE, *[SMALL] * 20, LARGE))
+    shapes = [batches.pop()[0].shape for _ in range(5)]
+    assert shapes == [SMALL, SMALL, WIDE, SMALL, SMALL]
+
+
+def test_memory_bounds_a_batch_and_so_does_what_is_learned_meanwhile() -> None:
+    learned: dict[Shape, int] = {}
+    budget = Budget(8, 2**20, memory=5 * 32 * 32 * 10, bytes_per_pixel=10, cap=learned.get)
+    batches = queue(budget=budget)
+    put(batches, *patient(*[SMALL] * 9))
+    assert len(batches.pop()) == 5
+    learned[SMALL] = 2
+    assert [len(batches.pop()) for _ in range(2)] == [2, 2]
+
+
+def test_a_picture_that_fits_no_memory_still_leaves() -> None:
+    batches = queue(budget=Budget(8, 2**20, memory=1, bytes_per_pixel=10, cap=lambda shape: 0))
+    put(batches, *patient(LARGE, LARGE))
+    assert [len(batches.pop()) for _ in range(3)] == [1, 1, 0]
+
+
 waiting = st.builds(
     Waiter, st.just(0), st.sampled_from([SMALL, WIDE, LARGE, (64, 32)]), st.booleans()
 )
@@ -141,20 +166,27 @@ schedules = st.lists(st.none() | waiting, max_size=60).map(Journal)
 
 
 @settings(deadline=None)  # the machine may be busy
-@given(schedules)
-def test_nobody_is_lost_or_doubled(journal: Journal) -> None:
-    journal.play(queue())
+@given(schedules, st.integers(1, 5))
+def test_nobody_is_lost_or_doubled(journal: Journal, sticky: int) -> None:
+    journal.play(queue(sticky))
     left = [waiter.number for batch in journal.left for waiter in batch]
     assert sorted(left) == list(range(len(journal.arrived)))
 
 
 @settings(deadline=None)  # the machine may be busy
-@given(schedules)
-def test_a_batch_has_one_shape_and_keeps_its_budget(journal: Journal) -> None:
-    for batch in journal.play(queue()).left:
+@given(schedules, st.integers(1, 5), st.none() | st.integers(1, 10**6), st.integers(1, 5))
+def test_a_batch_has_one_shape_and_keeps_its_budget(
+    journal: Journal, sticky: int, memory: int | None, cap: int
+) -> None:
+    budget = Budget(MAX_BATCH, MAX_PIXELS, memory, 10.0, cap=lambda shape: cap)
+    for batch in journal.play(queue(sticky, budget)).left:
         [(height, width)] = {waiter.shape for waiter in batch}
+        pixels = len(batch) * height * width
         assert len(batch) <= MAX_BATCH
-        assert len(batch) == 1 or len(batch) * height * width <= MAX_PIXELS
+        if len(batch) > 1:
+            assert pixels <= MAX_PIXELS
+            assert len(batch) <= cap
+            assert memory is None or 10 * pixels <= memory
 
 
 @settings(deadline=None)  # the machine may be busy
@@ -172,14 +204,13 @@ def test_equals_leave_in_the_order_they_came(journal: Journal) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(schedules)
-def test_overtaking_is_bounded(journal: Journal) -> None:
-    journal.play(queue())
+@given(schedules, st.integers(1, 5))
+def test_overtaking_is_bounded(journal: Journal, sticky: int) -> None:
+    journal.play(queue(sticky))
     for number, batch in enumerate(journal.left):
         for waiter in batch:
-            own = (
-                journal.ahead[waiter.number] + 1
-            )  # one batch for each who stood ahead, and its own
+            # So many batches for each who stood ahead, and its own.
+            own = sticky * (journal.ahead[waiter.number] + 1)
             waited = number + 1 - journal.arrival[waiter.number]
             others = own // OVERTAKINGS + 1 if waiter.urgent else own * OVERTAKINGS
             assert waited <= own + others

@@ -20,6 +20,7 @@ from tests.unit import pictures
 from tests.unit.test_strips import gap, noise
 from workers.asks import Ask, Item, Stylized, Tile
 from workers.batcher import Batcher
+from workers.batches import Budget
 from workers.easel import THUMBNAIL, Brush, Easel, thumbnail, tile_stage
 from workers.engines import open_engine
 from workers.engines.base import Affines, Engine, Pictures
@@ -63,7 +64,7 @@ def nothing(*_: object) -> None:
 
 
 def batcher(engine: Any) -> Batcher:
-    return Batcher(engine, max_batch=8, max_batch_pixels=2**20)
+    return Batcher(engine, budget=Budget(8, 2**20))
 
 
 def decoded(content: bytes) -> NDArray[np.uint8]:
