@@ -9,6 +9,7 @@ from pydantic import (
     Discriminator,
     Field,
     HttpUrl,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -96,6 +97,19 @@ class EngineSettings(BaseModel):
         None, description="Pixels of one batch; unset, what suits the device."
     )
 
+    cache: Path = Field(
+        Path("var/impasto/engines"),
+        description="Where it keeps what it learned of its device and built for it.",
+    )
+    memory_limit: Annotated[int, Field(ge=2**26)] | None = Field(
+        None,
+        description="Bytes of the engine's arena; a batch that needs more is drawn in parts.",
+    )
+    null_ms: NonNegativeFloat = Field(0.0, description="What a batch takes the null engine.")
+    null_pixels: PositiveInt | None = Field(
+        None, description="The null engine runs out of memory above so many pixels: for tests."
+    )
+
     @property
     def batch_pixels(self) -> int:
         """A CPU's caches hold activations of 2**17 pixels; larger batches run 10 to 15 % slower."""
@@ -123,6 +137,7 @@ class WorkerSettings(BaseModel):
     heartbeat_seconds: PositiveFloat = 2.5
     sweep_seconds: PositiveFloat = 1.0
     decoders: PositiveInt = 2
+    breaks: PositiveInt = 8  # different jobs in a row that broke here: then the worker goes
     patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits
     alive_file: Path | None = Field(
         None, description="A file that every heartbeat touches: a liveness probe looks at its age."
