@@ -57,6 +57,9 @@ batch_fill = Histogram(
     "Pictures of an engine call, of those its shape had room for.",
     buckets=(0.1, 0.25, 0.5, 0.75, 0.9, 1.0),
 )
+engine_faults = Counter(
+    "impasto_engine_faults", "Engine calls that failed, and what was done.", ["fault", "step"]
+)
 batch_wait = Histogram(
     "impasto_batch_wait_seconds",
     "Longest wait of a batch's pictures, by what they waited for.",

@@ -111,6 +111,19 @@ class EngineSettings(BaseModel):
         batch = min(self.max_batch, self.batch_pixels // self.tile_side**2)
         return max(4, 2 * batch)
 
+    cache: Path = Field(
+        Path("var/impasto/engines"),
+        description="Where it keeps what it learned of its device and built for it.",
+    )
+    memory_limit: Annotated[int, Field(ge=2**26)] | None = Field(
+        None,
+        description="Bytes of the engine's arena; a batch that needs more is drawn in parts.",
+    )
+    null_ms: NonNegativeFloat = Field(0.0, description="What a batch takes the null engine.")
+    null_pixels: PositiveInt | None = Field(
+        None, description="The null engine runs out of memory above so many pixels: for tests."
+    )
+
     @property
     def batch_pixels(self) -> int:
         """A CPU's caches hold activations of 2**17 pixels; larger batches run 10 to 15 % slower."""
@@ -144,6 +157,7 @@ class WorkerSettings(BaseModel):
         24 * 3600.0, description="Age of a file that no row knows, from which on it is deleted."
     )
     decoders: PositiveInt = 2
+    breaks: PositiveInt = 8  # different jobs in a row that broke here: then the worker goes
     patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits
     alive_file: Path | None = Field(
         None, description="A file that every heartbeat touches: a liveness probe looks at its age."

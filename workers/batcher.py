@@ -1,20 +1,27 @@
 """Dynamic batching: many threads hand in pictures, one thread draws them together."""
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Condition, Lock, Thread
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 
-from app import metrics
-from app.errors import EngineBusy, OutputInvalid
+from app import exits, metrics
+from app.errors import EngineBusy
 from workers.asks import Ask, Stylized, asked
 from workers.batches import Batches, Budget
 from workers.engines.base import Engine, Pictures
+from workers.engines.faults import Fault, blamed, fault
+from workers.relief import Caps, Relief, Step
+
+Leave: TypeAlias = Callable[[int, str], None]  #: ends this process, by exit code and reason
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +39,8 @@ class Batcher:
     A context manager; leaving it draws what was accepted, and refuses what comes later. At most
     `capacity` pictures wait. `patience` is how many seconds one engine call may take before
     `stalled` says that something is wrong: a call cannot be taken back, only its process can.
+    A failed batch is halved until its guilty picture is alone; `leave` is called where no call can
+    succeed any more, and may return: then the pictures fail as `DeviceMemory` or `OutputInvalid`.
     """
 
     def __init__(
@@ -43,8 +52,13 @@ class Batcher:
         capacity: int = 256,
         patience: float = 300.0,
         clock: Callable[[], float] = monotonic,
+        caps: Caps | None = None,
+        leave: Leave = lambda code, why: None,
     ) -> None:
         self._engine = engine
+        self._relief = Relief(caps or Caps())
+        self._leave = leave
+        budget = replace(budget, cap=self._relief.caps.most)
         self._batches = Batches[_Entry](budget, sticky=sticky)
         self._scratch = np.empty(3 * budget.pixels, np.uint8)  # side by side, for any shape
         self._capacity = capacity
@@ -114,25 +128,57 @@ class Batcher:
         return batch
 
     def _draw(self, entries: Sequence[_Entry]) -> None:
+        shape = entries[0].item.shape
+        most = self._relief.caps.most(shape) or len(entries)
+        if len(entries) > most:  # learned since they left together
+            for start in range(0, len(entries), most):
+                self._draw(entries[start : start + most])
+            return
         try:
             answers = self._call([entry.item for entry in entries])
         except Exception as error:
-            self._blame(entries, error)
+            self._relieve(entries, error)
             return
+        self._relief.well(shape)
         for entry, answer in zip(entries, answers, strict=True):
             entry.future.set_result(answer)
 
-    def _blame(self, entries: Sequence[_Entry], error: Exception) -> None:
-        """One picture alone is guilty; of several, each gets its own chance."""
-        if len(entries) > 1:
-            for entry in entries:
-                self._draw([entry])
-            return
-        if not isinstance(error, OutputInvalid):
-            invalid = OutputInvalid(f"the engine failed: {error}")
-            invalid.__cause__ = error
-            error = invalid
-        entries[0].future.set_exception(error)
+    def _relieve(self, entries: Sequence[_Entry], error: Exception) -> None:
+        """After a failed call: whatever gives the others of the batch their pictures."""
+        what = fault(error)
+        step = self._relief.after(what, entries[0].item.shape, len(entries))
+        metrics.engine_faults.labels(what.value, step.value).inc()
+        match step:
+            case Step.HALVE:
+                middle = len(entries) // 2
+                self._draw(entries[:middle])
+                self._draw(entries[middle:])
+                return
+            case Step.RENEW if self._draws(renewed=True):
+                self._draw(entries)
+                return
+            case Step.BLAME if self._draws():
+                pass
+            case _:
+                memory = what is Fault.MEMORY
+                self._leave(exits.MEMORY if memory else exits.DEVICE, str(error))
+        for entry in entries:
+            entry.future.set_exception(blamed(error))
+
+    def _draws(self, *, renewed: bool = False) -> bool:
+        """Whether the engine draws the smallest picture: no other is blamed for a broken engine."""
+        self._calling_since = self._clock()
+        try:
+            if renewed:
+                log.warning("out of memory with one picture: opening the engine anew")
+                self._engine.renew()
+            self._engine.warm_up()
+        except Exception:
+            log.exception("the engine draws nothing any more")
+            return False
+        finally:
+            self._calling_since = None
+        return True
 
     def _call(self, items: Sequence[Ask]) -> list[Stylized]:
         content = self._content(items)

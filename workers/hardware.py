@@ -3,6 +3,7 @@
 import csv
 import platform
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Final
@@ -20,6 +21,15 @@ def model(device: str) -> str | None:
     so where it sees different ones, all of them are named.
     """
     return _gpus() if device.startswith("cuda") else _cpu()
+
+
+def identity(device: str, environment: Mapping[str, str]) -> str:
+    """What stays the same when a worker starts again: of a pinned GPU its UUID, not its number."""
+    kind, _, number = device.partition(":")
+    visible = environment.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    if kind == "cuda" and int(number) < len(visible) and visible[int(number)]:
+        return visible[int(number)]
+    return device
 
 
 def peak_bytes() -> int:

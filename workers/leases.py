@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import exits
 from app.db import Sessions, jobs
 from app.db.jobs import Held
 from app.domain.ids import new_id
@@ -118,7 +119,7 @@ class Leases:
         while not self._closed.wait(self._every):
             if not self._alive():
                 log.critical("the engine hangs; ending this process, its jobs will be rescued")
-                os._exit(os.EX_SOFTWARE)  # a call into a device cannot be taken back
+                os._exit(exits.HANGS)  # a call into a device cannot be taken back
             if self._sign is not None:
                 self._sign.touch()
             try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
 
@@ -22,20 +23,24 @@ from app.queue import Tickets
 from app.settings import MarkingSettings, RateCard, Settings, WorkerSettings
 from app.storage import open_storage
 from workers import hardware, program
-from workers.batcher import Batcher
+from workers.batcher import Batcher, Leave
 from workers.batches import Budget
+from workers.capbook import cap_book
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
 from workers.codec.strips import Strips, in_memory
 from workers.easel import open_easel
 from workers.engines import open_engine
 from workers.engines.base import Engine
+from workers.fitness import Fitness
 from workers.gate import Gate
+from workers.hardware import identity
 from workers.leases import Leases, worker_name
 from workers.marking.notary import Notary, open_notary
 from workers.meter import Meter
 from workers.optimizer import Optimizer
 from workers.pace import Pace
+from workers.retirement import Retirement
 from workers.studio import Studio
 from workers.stylebook import Stylebook
 
@@ -45,8 +50,14 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
-    """Everything a stylizing worker owns, opened in order, warmed up, closed in reverse."""
+def open_studio(
+    settings: Settings, tickets: Tickets, ready: Path | None = None
+) -> Iterator[Studio]:
+    """
+    Everything a stylizing worker owns, opened in order, warmed up, closed in reverse.
+
+    `ready` is the file that says it serves, to be taken away when it does not any more.
+    """
     engine = open_engine(settings.engine, Catalog(settings.catalog))
     engine.warm_up()
     worker = settings.worker
@@ -59,10 +70,16 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
     decoders = DecodePool(worker.decoders, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
     notary = _notary(settings.marking)
-    batcher = _batcher(settings, engine)
+
+    def leave(code: int, why: str) -> None:
+        retirement.leave(code, why)
+
+    batcher = _batcher(settings, engine, leave)
     name, meter = worker_name(engine.device), Meter()
     told = (sessions, name, engine.device, engine.name)
     leases = _leases(worker, sessions, batcher, partial(meter.beat, *told))
+    signs = [sign for sign in (ready, worker.alive_file) if sign is not None]
+    retirement = Retirement(leases, name, signs, Fitness(worker.breaks))
     with decoders, batcher, leases, notary or nullcontext():
         try:
             yield Studio(
@@ -86,6 +103,7 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 leases=leases,
                 gate=Gate(),
                 pace=Pace(),
+                judging=retirement.judging,
                 worker_settings=worker,
                 rate_card=settings.rate_card,
                 meter=meter,
@@ -207,14 +225,23 @@ def chosen_device(name: str) -> str:
     return asked.stdout.strip()
 
 
-def _batcher(settings: Settings, engine: Engine) -> Batcher:
+def _batcher(settings: Settings, engine: Engine, leave: Leave) -> Batcher:
     worker = settings.worker
+    book = cap_book(
+        settings.engine.cache,
+        model=engine.stylizer_digest or "any",
+        engine=engine.name,
+        device=identity(engine.device, os.environ),
+        limit=settings.engine.memory_limit,
+    )
     return Batcher(
         engine,
         budget=Budget(settings.engine.max_batch, settings.engine.batch_pixels),
         sticky=settings.engine.stickiness,
         capacity=worker.tickets * worker.group,
         patience=worker.patience_seconds,
+        caps=book.open(),
+        leave=leave,
     )
 
 

@@ -74,7 +74,8 @@ def _work(studio: Studio, group: Group) -> dict[str, int]:
             attempt(studio, work, partial(_prepare, studio, work))
         for work in group.works:
             attempt(studio, work, partial(_complete, studio, work))
-        return group.ended | settle(studio, group.works, look=not group.full)
+        with studio.judging(group.works):
+            return group.ended | settle(studio, group.works, look=not group.full)
 
 
 def _prepare(studio: Studio, work: Work) -> None:

@@ -36,7 +36,7 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
     from workers.pipeline import stylize
 
     celery = open_queue(settings)
-    with open_studio(settings, CeleryTickets(celery)) as studio:
+    with open_studio(settings, CeleryTickets(celery), ready) as studio:
         tasks.add_stylizing(celery, partial(stylize, studio))
         name = f"stylize-{settings.engine.device}"
         threads = settings.worker.tickets

@@ -84,7 +84,8 @@ def taken(
             break
         found.append((tenant, cost))
         spent += cost
-        if following := next(line, None):
+        following: tuple[Order, float] | None = next(line, None)
+        if following is not None:
             heapreplace(heap, (start + cost, *following, tenant, line))
         else:
             heappop(heap)

@@ -61,6 +61,8 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + NotMarked                not-marked
   x Retryable                  the same work may succeed later
     + EngineBusy               engine-busy
+    + DeviceMemory             device-memory
+    + WorkerUnfit              worker-unfit
     + StylizerElsewhere        stylizer-elsewhere
     + OptimizerBroke           optimizer-broke
     + SignerAway               signer-away
@@ -127,6 +129,7 @@ from app.errors.pictures import (
 )
 from app.errors.service import (
     CatalogCorrupt,
+    DeviceMemory,
     EngineBusy,
     EngineUnavailable,
     Misconfigured,
@@ -136,6 +139,7 @@ from app.errors.service import (
     SignerAway,
     StorageUnavailable,
     StylizerElsewhere,
+    WorkerUnfit,
 )
 from app.errors.styles import (
     ChannelNotAllowed,
@@ -169,6 +173,7 @@ __all__ = [
     "Conflict",
     "DeadlineExceeded",
     "DecoderCrashed",
+    "DeviceMemory",
     "DuplicateId",
     "EndpointDisabled",
     "EngineBusy",
@@ -231,4 +236,5 @@ __all__ = [
     "UnknownUpload",
     "Unprocessable",
     "Withheld",
+    "WorkerUnfit",
 ]

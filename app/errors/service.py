@@ -19,6 +19,21 @@ class EngineBusy(Retryable):
     code = "engine-busy"
 
 
+class DeviceMemory(Retryable):
+    """The picture does not fit this worker's device, or the device is lost; another may do."""
+
+    code = "device-memory"
+    title = "No device had the memory for the picture"
+    remedy = "Try again with a smaller `size`."
+
+
+class WorkerUnfit(Retryable):
+    """One job after the other broke at this worker, which ended itself; another may do."""
+
+    code = "worker-unfit"
+    title = "The worker was taken out of service"
+
+
 class StylizerElsewhere(Retryable):
     """The job's style belongs to a stylizer that this worker does not run."""
 

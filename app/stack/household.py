@@ -90,6 +90,8 @@ class Household:
         if "storage" not in given.model_fields_set:
             yield "IMPASTO_STORAGE__KIND", "local"
             yield "IMPASTO_STORAGE__ROOT", str(self.data / "assets")
+        if "cache" not in given.engine.model_fields_set:
+            yield "IMPASTO_ENGINE__CACHE", str(self.data / "engines")
         if "development" not in given.marking.model_fields_set:
             yield "IMPASTO_MARKING__DEVELOPMENT", str(self.data / "marking")
 

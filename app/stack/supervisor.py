@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from signal import SIGKILL, Signals
 from typing import Self
 
+from app import exits
 from app.errors import Misconfigured
 from app.stack.children import Child, Running
 from app.stack.interrupts import Interrupts
@@ -142,4 +143,6 @@ class Supervisor:
 
 def cause(code: int) -> str:
     """An exit code in words: negative ones are signals."""
-    return f"with {code}" if code >= 0 else f"by {Signals(-code).name}"
+    if code < 0:
+        return f"by {Signals(-code).name}"
+    return f"with {code}" + (f" ({exits.WORDS[code]})" if code in exits.WORDS else "")

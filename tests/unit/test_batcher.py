@@ -6,16 +6,19 @@ from contextlib import contextmanager
 from itertools import chain
 from threading import Event, current_thread
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import pytest
 
-from app.errors import EngineBusy, OutputInvalid
+from app import exits
+from app.errors import DeviceMemory, EngineBusy, OutputInvalid
 from workers.asks import Item, Stylized
 from workers.batcher import Batcher
 from workers.batches import Budget
 from workers.engines.base import Embeddings, Engine, Pictures, Strengths
-from workers.engines.null import NullEngine
+from workers.engines.null import AllocationFailed, NullEngine
+from workers.relief import Caps
 
 SECONDS = 10.0  #: nothing here takes that long
 
@@ -34,6 +37,9 @@ class Recorder(NullEngine):
         self.batches: list[list[int]] = []
         self.threads: set[str] = set()
         self.before: Callable[[list[int]], None] = lambda shades: None
+
+    def warm_up(self) -> None:
+        """It draws, always; what is counted here are pictures of callers."""
 
     def stylize(
         self,
@@ -68,13 +74,13 @@ class Busy(Recorder):
 
 
 @contextmanager
-def batcher(engine: Engine, pixels: int = 2**20, **options: float) -> Iterator[Batcher]:
-    with Batcher(engine, budget=Budget(4, pixels), **options) as running:  # type: ignore[arg-type]
+def batcher(engine: Engine, pixels: int = 2**20, **options: Any) -> Iterator[Batcher]:
+    with Batcher(engine, budget=Budget(4, pixels), **options) as running:
         yield running
 
 
 @contextmanager
-def occupied(pixels: int = 2**20, **options: float) -> Iterator[tuple[Busy, Batcher]]:
+def occupied(pixels: int = 2**20, **options: Any) -> Iterator[tuple[Busy, Batcher]]:
     """A batcher whose engine is busy with picture 0; it ends when the block ends."""
     engine = Busy()
     with batcher(engine, pixels, **options) as running:
@@ -152,16 +158,16 @@ def test_only_one_thread_calls_the_engine_whoever_submits() -> None:
 def test_only_the_guilty_picture_of_a_batch_fails() -> None:
     def choke(shades: list[int]) -> None:
         if 3 in shades:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("a node failed")
 
     with occupied() as (engine, running):
         futures = {number: running.submit(item(number)) for number in (1, 2, 3, 4)}
         engine.before = choke
     assert [shade(futures[number]) for number in (1, 2, 4)] == [254, 253, 251]
-    with pytest.raises(OutputInvalid, match="the engine failed: out of memory") as failure:
+    with pytest.raises(OutputInvalid, match="the engine failed: a node failed") as failure:
         futures[3].result(SECONDS)
     assert isinstance(failure.value.__cause__, RuntimeError)
-    assert engine.batches == [[0], [1, 2, 3, 4], [1], [2], [3], [4]]
+    assert engine.batches == [[0], [1, 2, 3, 4], [1, 2], [3, 4], [3], [4]]
 
 
 def test_the_engine_goes_on_after_a_failure() -> None:
@@ -267,3 +273,92 @@ def test_a_picture_larger_than_the_budget_is_drawn_alone() -> None:
         running.submit(item(1, side=64))
         running.submit(item(2, side=64))
     assert engine.batches == [[0], [1], [2]]
+
+
+class Small(Recorder):
+    """Has memory for so many pictures, as long as it is well."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room, self.renewals, self.ill = room, 0, False
+        self.before = self._allocate
+
+    def _allocate(self, shades: list[int]) -> None:
+        if self.ill or len(shades) > self.room:
+            raise AllocationFailed(self.room, len(shades))
+
+    def renew(self) -> None:
+        self.renewals += 1
+        self.ill = False
+
+
+def test_what_does_not_fit_is_drawn_in_parts_and_remembered() -> None:
+    engine, caps = Small(room=2), Caps()
+    with batcher(engine, max_batch=8, caps=caps) as running:
+        first = [running.submit(item(number)) for number in range(1, 10)]
+        assert [shade(future) for future in first] == [255 - number for number in range(1, 10)]
+        before = len(engine.batches)
+        later = [running.submit(item(number)) for number in range(10, 20)]
+        assert [shade(future) for future in later] == [255 - number for number in range(10, 20)]
+    assert caps.most((32, 32)) == 2
+    assert max(len(batch) for batch in engine.batches[before:]) <= 2
+    assert engine.renewals == 0
+
+
+def test_an_engine_spoilt_by_a_failed_allocation_is_opened_anew() -> None:
+    engine = Small(room=4)
+    with batcher(engine) as running:
+        engine.ill = True
+        assert shade(running.submit(item(1))) == 254
+    assert engine.renewals == 1
+
+
+def test_memory_that_is_gone_for_good_ends_the_process() -> None:
+    engine, left = Small(room=4), []
+    with batcher(engine, leave=lambda code, why: left.append(code)) as running:
+        assert shade(running.submit(item(1))) == 254
+        engine.room = 0
+        with pytest.raises(DeviceMemory):
+            running.submit(item(2)).result(SECONDS)
+    assert left == [exits.MEMORY]
+    assert engine.renewals == 1
+
+
+def test_a_picture_that_never_fitted_is_the_only_one_to_fail() -> None:
+    engine, left = NullEngine(pixels=64 * 64), []
+    with batcher(engine, leave=lambda code, why: left.append(code)) as running:
+        large, small = running.submit(item(1, side=65)), running.submit(item(2))
+        with pytest.raises(DeviceMemory, match="AllocateRawInternal"):
+            large.result(SECONDS)
+        assert shade(small) == 2
+    assert left == []
+
+
+def test_a_lost_device_ends_the_process_at_once() -> None:
+    engine, left = Recorder(), []
+
+    def lost(shades: list[int]) -> None:
+        raise RuntimeError("CUDA failure 700: an illegal memory access was encountered")
+
+    with batcher(engine, leave=lambda code, why: left.append(code)) as running:
+        engine.before = lost
+        with pytest.raises(DeviceMemory):
+            running.submit(item(1)).result(SECONDS)
+    assert left == [exits.DEVICE]
+    assert len(engine.batches) == 1
+
+
+class Dead(Recorder):
+    """Draws nothing at all."""
+
+    def warm_up(self) -> None:
+        raise RuntimeError("a node failed")
+
+
+def test_no_picture_is_blamed_by_an_engine_that_draws_nothing() -> None:
+    engine, left = Dead(), []
+    with batcher(engine, leave=lambda code, why: left.append(code)) as running:
+        engine.before = lambda shades: engine.warm_up()
+        with pytest.raises(OutputInvalid):
+            running.submit(item(1)).result(SECONDS)
+    assert left == [exits.DEVICE]

@@ -16,7 +16,7 @@ def open_engine(settings: EngineSettings, catalog: Catalog) -> Engine:
     Raises `EngineUnavailable` or `CatalogCorrupt`, in words that say what to do.
     """
     if settings.kind == "null":
-        return NullEngine()
+        return NullEngine(settings.null_ms, settings.null_pixels)
     from workers.engines.ort import OrtEngine  # its import alone takes a third of a second
 
     return OrtEngine(
@@ -27,6 +27,7 @@ def open_engine(settings: EngineSettings, catalog: Catalog) -> Engine:
         precision=settings.precision,
         device=settings.device,
         threads=settings.threads,
+        memory_limit=settings.memory_limit,
     )
 
 

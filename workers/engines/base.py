@@ -74,6 +74,10 @@ class Engine(Protocol):
         """
         ...
 
+    def renew(self) -> None:
+        """Give all memory back and load again: a failed allocation may have spoilt a session."""
+        ...
+
     def warm_up(self) -> None:
         """Pay for the first call before somebody waits for it."""
         ...

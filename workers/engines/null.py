@@ -7,16 +7,33 @@ import numpy as np
 from workers.engines.base import Affines, Embeddings, Pictures, Strengths
 
 
+class AllocationFailed(Exception):
+    """As ONNX Runtime says it; its own exceptions share no base, either."""
+
+    def __init__(self, budget: int, pixels: int) -> None:
+        super().__init__(
+            "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Pad node. "
+            "Status Message: bfc_arena.cc:360 void* onnxruntime::BFCArena::AllocateRawInternal("
+            "size_t, bool, onnxruntime::Stream*) Available memory of "
+            f"{3 * budget} is smaller than requested bytes of {3 * pixels}"
+        )
+
+
 class NullEngine:
-    """Answers with a copy of its input, after `device_ms` a batch; serves every style."""
+    """
+    Answers with a copy of its input, after `device_ms` a batch; serves every style.
+
+    Batches of more than `pixels` fail as ONNX Runtime's do that do not fit into memory.
+    """
 
     name = "null"
     device = "cpu:0"
     stylizer_digest = None
     reach = 0
 
-    def __init__(self, device_ms: float = 0.0) -> None:
+    def __init__(self, device_ms: float = 0.0, pixels: int | None = None) -> None:
         self._seconds = device_ms / 1000
+        self._pixels = pixels
 
     def stylize(
         self,
@@ -26,6 +43,9 @@ class NullEngine:
         *,
         out: Pictures | None = None,
     ) -> Pictures:
+        wanted = content.size // 3
+        if self._pixels is not None and wanted > self._pixels:
+            raise AllocationFailed(self._pixels, wanted)
         if self._seconds:
             sleep(self._seconds)
         if out is None:
@@ -40,8 +60,13 @@ class NullEngine:
     def paint(self, content: Pictures, affine: Affines) -> Pictures:
         return self.stylize(content, affine, affine[:, 0])
 
+    def renew(self) -> None:
+        """There is nothing to load."""
+
     def warm_up(self) -> None:
-        """There is nothing to warm."""
+        """Nothing to warm; but whoever asks whether it still draws is told the truth."""
+        one = np.zeros((1, 1), np.float32)
+        self.stylize(np.zeros((1, 64, 64, 3), np.uint8), one, one[0])
 
     def close(self) -> None:
         """There is nothing to give back."""

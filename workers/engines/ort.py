@@ -1,6 +1,7 @@
 """The ONNX Runtime engine: one class, the execution provider is an argument."""
 
 import os
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -48,6 +49,7 @@ class OrtEngine:
         precision: str = "full",
         device: int = 0,
         threads: int = 0,
+        memory_limit: int | None = None,
     ) -> None:
         """
         Load `model` if its SHA-256 is `digest`; 0 `threads` means one per core we may use.
@@ -61,21 +63,21 @@ class OrtEngine:
         self.stylizer_digest: str | None = stylizer or digest
         self.reach = None if parts is None else parts.reach
 
-        def opened(graph: Path, digest: str) -> ort.InferenceSession:
-            return _open(_verified(graph, digest), graph, provider, device, threads)
-
         self._once = _once(provider)
-        self._session = opened(model, digest)
-        self._embedding_size = _check_contract(self._session, model, CONTRACT, STYLIZED)
-        if parts is not None:
-            self._statistics, self._tiles = opened(*parts.statistics), opened(*parts.tiles)
-            _check_contract(self._statistics, parts.statistics[0], CONTRACT, AFFINE)
-            size = _check_contract(self._tiles, parts.tiles[0], TILES, STYLIZED)
-            found = self._statistics.get_outputs()[0].shape[1]
-            if found != size:
-                raise CatalogCorrupt(
-                    f"{parts.statistics[0]} finds {found} numbers, {parts.tiles[0]} takes {size}."
-                )
+
+        def opened(graph: Path, digest: str) -> ort.InferenceSession:
+            content = _verified(graph, digest)
+            return _open(content, graph, provider, device, threads, memory_limit)
+
+        def load() -> None:
+            self._session = opened(model, digest)
+            self._embedding_size = _check_contract(self._session, model, CONTRACT, STYLIZED)
+            if parts is not None:
+                self._statistics, self._tiles = opened(*parts.statistics), opened(*parts.tiles)
+                _check_parts(self._statistics, self._tiles, parts)
+
+        self._load = load
+        load()
 
     def stylize(
         self,
@@ -103,15 +105,18 @@ class OrtEngine:
         feeds = {"content": content, "affine": affine}
         return cast(Pictures, self._tiles.run(["stylized"], feeds)[0])
 
+    def renew(self) -> None:
+        self.close()  # before new ones are opened: there may not be room for both
+        self._load()
+
     def warm_up(self) -> None:
         blank = np.zeros(WARM_UP, np.uint8)
         style = np.zeros((1, self._embedding_size), np.float32)
         self.stylize(blank, style, np.ones(1, np.float32))
 
     def close(self) -> None:
-        del self._session
-        if self.reach is not None:
-            del self._statistics, self._tiles
+        for session in ("_session", "_statistics", "_tiles"):
+            self.__dict__.pop(session, None)
 
 
 def _verified(model: Path, digest: str) -> bytes:
@@ -129,7 +134,12 @@ def _verified(model: Path, digest: str) -> bytes:
 
 
 def _open(
-    content: bytes, model: Path, provider: Provider, device: int, threads: int
+    content: bytes,
+    model: Path,
+    provider: Provider,
+    device: int,
+    threads: int,
+    memory_limit: int | None,
 ) -> ort.InferenceSession:
     wanted = NAMES[provider]
     built = ort.get_available_providers()
@@ -141,8 +151,8 @@ def _open(
     try:
         session = ort.InferenceSession(
             content,  # bytes have no folder, so no initializer can point at another file
-            _session_options(provider, threads),
-            providers=[(wanted, _provider_options(provider, device))],
+            _session_options(provider, threads, memory_limit),
+            providers=[(wanted, _provider_options(provider, device, memory_limit))],
             enable_fallback=0,
         )
     except Exception as error:  # the runtime's exceptions share no base of their own
@@ -153,7 +163,20 @@ def _open(
     return session
 
 
-def _session_options(provider: Provider, threads: int) -> ort.SessionOptions:
+@cache
+def _limit_arena(limit: int) -> None:
+    """One arena for all sessions of this process, which fails beyond so many bytes."""
+    memory = ort.OrtMemoryInfo(
+        "Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    )
+    as_requested = 1  # doubling would find the limit at half of it
+    arena = ort.OrtArenaCfg({"max_mem": limit, "arena_extend_strategy": as_requested})
+    ort.create_and_register_allocator(memory, arena)
+
+
+def _session_options(
+    provider: Provider, threads: int, memory_limit: int | None
+) -> ort.SessionOptions:
     options = ort.SessionOptions()
     on_cpu = provider == "cpu"
     # Counted here: the runtime's own count ignores that we may be pinned to fewer cores.
@@ -172,6 +195,9 @@ def _session_options(provider: Provider, threads: int) -> ort.SessionOptions:
     # Our operators have one way each on a CPU, whose sums are cut the same for every run; on a GPU
     # this rules out reductions by atomic additions. Not run there yet.
     options.use_deterministic_compute = True
+    if on_cpu and memory_limit is not None:
+        _limit_arena(memory_limit)
+        options.add_session_config_entry("session.use_env_allocators", "1")
     if not on_cpu:
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         # Weights outside the arena, so that it can shrink to nothing.
@@ -179,7 +205,7 @@ def _session_options(provider: Provider, threads: int) -> ort.SessionOptions:
     return options
 
 
-def _provider_options(provider: Provider, device: int) -> dict[str, Any]:
+def _provider_options(provider: Provider, device: int, memory_limit: int | None) -> dict[str, Any]:
     """The GPU settings follow the runtime's documents and issues; we have not run them yet."""
     match provider:
         case "cpu":
@@ -194,6 +220,7 @@ def _provider_options(provider: Provider, device: int) -> dict[str, Any]:
                 "arena_extend_strategy": "kNextPowerOfTwo",
                 "do_copy_in_default_stream": "1",
                 "use_tf32": "1",
+                **({} if memory_limit is None else {"gpu_mem_limit": str(memory_limit)}),
             }
         case "tensorrt":
             # Engines are built per shape on first use; caching them on disk needs a key of
@@ -207,6 +234,18 @@ def _once(provider: Provider) -> ort.RunOptions:
     if provider == "cpu":
         options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
+
+
+def _check_parts(
+    statistics: ort.InferenceSession, tiles: ort.InferenceSession, parts: Parts
+) -> None:
+    _check_contract(statistics, parts.statistics[0], CONTRACT, AFFINE)
+    size = _check_contract(tiles, parts.tiles[0], TILES, STYLIZED)
+    found = statistics.get_outputs()[0].shape[1]
+    if found != size:
+        raise CatalogCorrupt(
+            f"{parts.statistics[0]} finds {found} numbers, {parts.tiles[0]} takes {size}."
+        )
 
 
 def _check_contract(
