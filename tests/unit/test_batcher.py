@@ -74,8 +74,10 @@ class Busy(Recorder):
 
 
 @contextmanager
-def batcher(engine: Engine, pixels: int = 2**20, **options: Any) -> Iterator[Batcher]:
-    with Batcher(engine, budget=Budget(4, pixels), **options) as running:
+def batcher(
+    engine: Engine, pixels: int = 2**20, pictures: int = 4, **options: Any
+) -> Iterator[Batcher]:
+    with Batcher(engine, budget=Budget(pictures, pixels), **options) as running:
         yield running
 
 
@@ -294,7 +296,7 @@ class Small(Recorder):
 
 def test_what_does_not_fit_is_drawn_in_parts_and_remembered() -> None:
     engine, caps = Small(room=2), Caps()
-    with batcher(engine, max_batch=8, caps=caps) as running:
+    with batcher(engine, pictures=8, caps=caps) as running:
         first = [running.submit(item(number)) for number in range(1, 10)]
         assert [shade(future) for future in first] == [255 - number for number in range(1, 10)]
         before = len(engine.batches)
