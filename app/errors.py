@@ -29,6 +29,9 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - InvalidImage           422 invalid-image
       - ImageTooLarge          422 image-too-large
       - UnknownStyle           422 unknown-style
+      - UnknownPreset          422 unknown-preset
+      - PresetRetired          422 preset-retired
+      - RenditionTooLarge      422 rendition-too-large
       - UnknownUpload          422 unknown-upload
       - SourceForbidden        422 source-forbidden
       - SourceUnreachable      422 source-unreachable
@@ -282,6 +285,27 @@ class UnknownStyle(Unprocessable):
 
     code = "unknown-style"
     title = "There is no such style"
+
+
+class UnknownPreset(Unprocessable):
+    """No preset of that name, or no such version of it."""
+
+    code = "unknown-preset"
+    title = "There is no such preset"
+
+
+class PresetRetired(Unprocessable):
+    """A preset under which no new work is accepted."""
+
+    code = "preset-retired"
+    title = "The preset is retired"
+
+
+class RenditionTooLarge(Unprocessable):
+    """A rendition that is much larger than what it is made of, or than its format holds."""
+
+    code = "rendition-too-large"
+    title = "A rendition would be too large"
 
 
 class UnknownUpload(Unprocessable):

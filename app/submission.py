@@ -19,6 +19,7 @@ from app.db import (
     intake,
     jobs,
     licences,
+    presets,
     style_pictures,
     styles,
     tags,
@@ -177,13 +178,17 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     all (an unknown style, the common mask, an address we do not deliver to) refuses the whole.
     """
     outputs = request.all_outputs
-    wishes = {request.style, *(item.style for item in outputs if item.style)}
     inputs = [item.input for item in outputs]
     masks = [request.mask, *(item.mask for item in outputs)]
     with desk.sessions.begin() as session:
+        known = presets.known(
+            session, tenant_id, [request.preset, *(one.preset for one in outputs)]
+        )
+        request, outputs = known.options(request), list(map(known.item, outputs))
+        wishes = {request.look, *(item.style for item in outputs if item.style)}
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         sources = desk.sources(session, tenant_id, inputs, masks)
-        look, mask = looks[request.style], sources.mask(request.mask)
+        look, mask = looks[request.look], sources.mask(request.mask)
         opened = open_campaign(desk, session, tenant_id, request, look, mask, len(outputs))
         planned, refused = plan_items(desk, request, outputs, looks, sources, opened)
         planned = queue_items(desk, session, request, opened, planned)
@@ -296,9 +301,10 @@ def _interactive(
     source: Source,
     mask: Mask | None,
 ) -> NewJob:
-    wishes = [options.style]
+    options = presets.known(session, tenant_id, [options.preset]).options(options)
+    wishes = [options.look]
     looks = desk.looks(session, tenant_id, wishes, options.quality, options.usage)
-    look = looks[options.style]
+    look = looks[options.look]
     tags.rules(session, tenant_id).check(options.tags)
     parameters = pinned(options.parameters, look, mask)
     model = desk.outlook.model(session, desk.settings)
@@ -354,10 +360,10 @@ class _Recipes:
         self._known: dict[tuple[Any, ...], Recipe] = {}
 
     def of(self, item: CampaignItem, mask: Mask | None) -> Recipe:
-        key = (item.style, item.strength, item.keep_colour, item.variation, mask)
+        key = (item.preset, item.style, item.strength, item.keep_colour, item.variation, mask)
         recipe = self._known.get(key)
         if recipe is None:
-            look = self._looks[item.style or self._request.style]
+            look = self._looks[item.style or self._request.look]
             its = pinned(self._request.parameters_of(item), look, mask)
             lane, settings = Lane.CAMPAIGN, self._desk.settings
             recipe = self._known[key] = Recipe(settings, lane, look.version, its, self._model)

@@ -46,8 +46,10 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    PresetRetired,
     ServiceUnavailable,
     SourceForbidden,
+    UnknownPreset,
     UnknownStyle,
     UnknownUpload,
 )
@@ -69,6 +71,7 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
     responses=documented(
         *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
         *(UnknownStyle, UnknownUpload, ServiceUnavailable, NotOffered, NoStylePicture),
+        *(UnknownPreset, PresetRetired),
         InvalidTags,
         BudgetExceeded,
         *UNLICENSED,

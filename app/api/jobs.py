@@ -45,8 +45,11 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    PresetRetired,
+    RenditionTooLarge,
     ServiceUnavailable,
     SourceForbidden,
+    UnknownPreset,
     UnknownStyle,
     UnknownUpload,
 )
@@ -85,6 +88,7 @@ BODY: Final[dict[str, Any]] = {
         **documented(
             *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
             *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
+            *(UnknownPreset, PresetRetired, RenditionTooLarge),
             *(NotOffered, NoStylePicture, InvalidTags),
             *UNLICENSED,
         ),

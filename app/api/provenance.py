@@ -17,7 +17,7 @@ from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
 from app.api.replies import UNCACHED, reply
 from app.api.schemas import Cost, Provenance
-from app.api.shown import card_shown, cost_shown, provenance_shown
+from app.api.shown import card_shown, cost_shown, provenance_shown, rendition_provenance
 from app.db import models, reading
 from app.db.models import AssetKind
 from app.domain.style import StyleStatus, plain
@@ -102,13 +102,17 @@ def get_origin(
         width=asset.width,
         height=asset.height,
         created_at=asset.created_at,
-        made_by=[_making(desk.settings, row, its) for row in rows],
+        made_by=[_making(desk.settings, row, its, sha256) for row in rows],
     )
     return reply(origin, 200, UNCACHED)
 
 
-def _making(settings: Settings, row: Row[Any], its: Styles) -> Making:
+def _making(settings: Settings, row: Row[Any], its: Styles, sha256: str) -> Making:
     job: models.Job = row.Job
+    provenance = provenance_shown(row)
+    for part in row.renditions or ():
+        if part["digest"] == sha256 != job.output_digest:
+            provenance = rendition_provenance(provenance, part)
     return Making(
         job_id=job.id,
         campaign_id=job.campaign_id,
@@ -123,7 +127,7 @@ def _making(settings: Settings, row: Row[Any], its: Styles) -> Making:
         styles=[
             _used(pin, share, its[row.stylizer_digest, pin]) for pin, share in _shares(row).items()
         ],
-        provenance=provenance_shown(row),
+        provenance=provenance,
     )
 
 

@@ -86,6 +86,7 @@ class AffectedAsset(BaseModel):
     campaign_id: UUID | None
     campaign: str | None
     custom_id: str | None
+    renditions: list[str] = Field(description="SHA-256 of the further files of the same drawing.")
     mix: dict[str, float] | None = Field(description="The shares, where there are several.")
     finished_at: datetime
 
@@ -130,6 +131,18 @@ class OutputAsset(BaseModel):
         description="Opens without a key until it expires; ask the job for another. Null while the"
         " style's licence keeps the picture back."
     )
+    media_type: str
+    bytes: int
+    width: int
+    height: int
+
+
+class RenditionAsset(BaseModel):
+    """A further file of the same drawing, as the job's preset has it."""
+
+    name: str
+    sha256: str
+    url: str | None = Field(description="As that of `output`.")
     media_type: str
     bytes: int
     width: int
@@ -193,6 +206,9 @@ class Provenance(BaseModel):
     batch_size: int | None
     render_key: str
     parameters: Parameters
+    rendition: str | None = Field(
+        None, description="Which file of the drawing this is; null for the output itself."
+    )
     software: str | None = Field(None, description="Version, and commit, of what drew it.")
     credentials: ContentCredentials | None = Field(
         None, description="null: it was not signed, or before outputs were."
@@ -259,6 +275,9 @@ class Job(BaseModel):
     review: Reviewed | None
     error: JobError | None
     output: OutputAsset | None = Field(description="Once it may be delivered.")
+    renditions: list[RenditionAsset] = Field(
+        default_factory=list, description="In the order of the preset; once there is an output."
+    )
     rendered_by: UUID | None = Field(
         description="The job that drew this picture before: it was there, and cost nothing."
     )
@@ -357,6 +376,9 @@ class ReviewOutput(BaseModel):
     bytes: int
     width: int
     height: int
+    renditions: list[RenditionAsset] = Field(
+        default_factory=list, description="Their `url`s open as this one does."
+    )
 
 
 class Review(BaseModel):

@@ -57,6 +57,7 @@ def job_shown(settings: Settings, row: Row[Any], forecast: Forecast = NOTHING) -
         review=_reviewed(job),
         error=_error(job),
         output=_output(settings, row) if succeeded and row.erased_at is None else None,
+        renditions=_renditions(settings, row) if succeeded else [],
         rendered_by=job.rendered_by,
         cost=cost_shown(settings, row),
         provenance=provenance_shown(row) if succeeded else None,
@@ -74,6 +75,10 @@ def review_shown(settings: Settings, row: Row[Any]) -> schemas.Review:
         bytes=row.bytes,
         width=row.width,
         height=row.height,
+        renditions=[
+            _rendition(one, f"/v1/reviews/{job.id}/output?rendition={one['name']}")
+            for one in row.renditions or ()
+        ],
     )
     return schemas.Review(job=job_shown(settings, row), output=output)
 
@@ -202,6 +207,7 @@ def affected_shown(row: Row[Any]) -> schemas.AffectedAsset:
     """A row of `affected.pictures` as its owner sees it."""
     return schemas.AffectedAsset(
         asset_id=row.output_digest,
+        renditions=row.renditions or [],
         job_id=row.id,
         campaign_id=row.campaign_id,
         campaign=row.campaign,
@@ -264,6 +270,19 @@ def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
         width=row.width,
         height=row.height,
     )
+
+
+def _renditions(settings: Settings, row: Row[Any]) -> list[schemas.RenditionAsset]:
+    whose, ends_at, now = row.Job.tenant_id, row.ends_at, row.now
+    return [
+        _rendition(one, _url(settings, whose, one["digest"], ends_at, now))
+        for one in row.renditions or ()
+    ]
+
+
+def _rendition(one: dict[str, Any], url: str | None) -> schemas.RenditionAsset:
+    facts = {name: one[name] for name in ("name", "media_type", "bytes", "width", "height")}
+    return schemas.RenditionAsset(sha256=one["digest"], url=url, **facts)
 
 
 def _url(
@@ -340,6 +359,17 @@ def provenance_shown(row: Row[Any]) -> schemas.Provenance:
     )
 
 
+def rendition_provenance(made: schemas.Provenance, part: dict[str, Any]) -> schemas.Provenance:
+    """The same of a rendition, which `row.renditions` has: it is signed by itself."""
+    signed = part["manifest_label"] and schemas.ContentCredentials(
+        label=part["manifest_label"],
+        manifest_sha256=part["manifest_digest"],
+        certificate_sha256=part["certificate_digest"],
+    )
+    about = {"output_sha256": part["digest"], "rendition": part["name"], "credentials": signed}
+    return made.model_copy(update=about)
+
+
 def _credentials(row: Row[Any]) -> schemas.ContentCredentials | None:
     if row.manifest_label is None:
         return None
@@ -359,8 +389,9 @@ def _estimate(
     card = settings.rate_card
     model = model or CostModel(card, {}, settings.limits.whole_pixels)
     left = campaign.total - campaign.succeeded - campaign.failed - campaign.canceled
-    lane = lane_of(Lane.CAMPAIGN, Parameters.model_validate(campaign.parameters))
-    foreseen = model.usage(lane, progress.pixels / campaign.total)
+    parameters = Parameters.model_validate(campaign.parameters)
+    lane = lane_of(Lane.CAMPAIGN, parameters)
+    foreseen = model.usage(lane, progress.pixels / campaign.total, parameters.renditions)
     return campaign.cost_micros + round(left * prices_of.exactly(card, foreseen))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.db import renditions
 from app.db.models import Job
 from app.db.moves import carry_out, moving
 from app.domain.job import JobStatus
@@ -44,6 +45,9 @@ _DRAWN: Final = """
         AND assets.erased_at IS NULL
     WHERE drawn.tenant_id = wanted.tenant_id AND drawn.cache_key = wanted.cache_key
         AND drawn.status = 'succeeded' AND drawn.rendered_by IS NULL
+        AND NOT (drawn.parameters ? 'renditions' AND EXISTS (
+            SELECT FROM renditions JOIN assets AS gone USING (tenant_id, digest)
+            WHERE renditions.job_id = drawn.id AND gone.erased_at IS NOT NULL))
     LIMIT 1
 """
 
@@ -103,7 +107,9 @@ def collided(error: IntegrityError) -> bool:
 
 def settle(session: Session, ids: Sequence[UUID]) -> int:
     """End those of these waiting jobs whose picture is there, for nothing; tells how many."""
-    return len(carry_out(session, JobStatus.SUCCEEDED, _SETTLE, note="cached", ids=list(ids)))
+    rows = carry_out(session, JobStatus.SUCCEEDED, _SETTLE, note="cached", ids=list(ids))
+    renditions.copy_hits(session, rows)
+    return len(rows)
 
 
 def ratio(session: Session, tenant_id: UUID, *, days: int) -> Ratio:

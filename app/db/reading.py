@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, String, and_, cast, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from app.db import renditions
 from app.db.models import (
     Asset,
     Campaign,
@@ -54,6 +55,7 @@ _SHOWN: Any = (
         KnownRateCard.prices,
         ENDS_AT.label("ends_at"),
         func.now().label("now"),
+        renditions.SHOWN.label("renditions"),
     )
     .join(StyleVersion, StyleVersion.id == Job.style_version_id)
     .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)
@@ -221,9 +223,9 @@ def asset(session: Session, tenant_id: UUID, digest: str) -> Asset:
 
 
 def made(session: Session, tenant_id: UUID, digest: str, limit: int) -> Sequence[Row[Any]]:
-    """A tenant's jobs that gave this output, oldest first: the first of them drew it."""
-    its = Job.tenant_id == tenant_id, Job.output_digest == digest
-    return _rows(session, _SHOWN.where(*its).order_by(Job.id), limit)
+    """A tenant's jobs that gave this picture, oldest first: the first of them drew it."""
+    its = renditions.made(tenant_id, digest)
+    return _rows(session, _SHOWN.where(its).order_by(Job.id), limit)
 
 
 def styles_used(session: Session, stylizer_digest: str, pins: Sequence[str]) -> dict[str, Row[Any]]:

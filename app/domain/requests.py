@@ -1,10 +1,19 @@
 """What callers ask for, as types: one picture, or many under one name."""
 
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from app.domain import mix
 from app.domain.events import EventType
@@ -20,8 +29,10 @@ from app.domain.parameters import (
     Strength,
     Variation,
 )
+from app.domain.renditions import PresetWish
 from app.domain.tags import Tags
 from app.domain.terms import CancelAfter, Priority, ReviewRule, Terms
+from app.errors import InvalidRequest
 
 MAX_ITEMS: Final = 1_000
 MAX_VARIANTS: Final = 20  #: outputs of one item
@@ -116,10 +127,25 @@ class MaskRequest(Request):
     feather: Feather = SOFT
 
 
-class JobOptions(Request):
+class Presettable(Request):
+    """What a preset can be asked for with; what it brings into the parameters comes later."""
+
+    preset: PresetWish | None = None
+    _brought: dict[str, Any] | None = PrivateAttr(None)
+
+    def taking(self, brought: dict[str, Any]) -> Self:
+        """The same, with these parameters of its preset."""
+        taken = self.model_copy()
+        taken._brought = brought
+        return taken
+
+
+class JobOptions(Presettable):
     """Everything about one picture but the picture."""
 
-    style: StyleWish
+    style: Annotated[
+        StyleWish | None, Field(validate_default=True, description="May be left to the preset.")
+    ] = None
     strength: Strength = 1.0
     keep_colour: KeepColour = 0.0
     variation: Variation = None
@@ -136,6 +162,21 @@ class JobOptions(Request):
     cancel_after: CancelAfter = None
     priority: Priority = 0
     review: ReviewRule = None
+
+    @field_validator("style")
+    @classmethod
+    def _of_somebody(cls, style: str | None, info: ValidationInfo) -> str | None:
+        if style is None and not info.data.get("preset"):
+            raise ValueError("name a style, or a preset that has one")
+        return style
+
+    @property
+    def look(self) -> str:
+        """The style that is asked for. Raises `InvalidRequest` where the preset has none either."""
+        if self.style is None:
+            detail = f"The preset {self.preset} has no style: name one."
+            raise InvalidRequest(detail, errors=[{"pointer": "/style", "detail": detail}])
+        return self.style
 
     @property
     def terms(self) -> Terms:
@@ -157,6 +198,7 @@ class JobOptions(Request):
             variation=self.variation,
             deterministic=self.deterministic,
             quality=self.quality,
+            **(self._brought or {}),
         )
 
 
@@ -208,11 +250,12 @@ class CommonVariant(Controls):
     suffix: Annotated[Word, Field(max_length=64)]
 
 
-class CampaignItem(Controls):
+class CampaignItem(Controls, Presettable):
     """
     One picture of a campaign; style, controls and mask only where they differ from the rest.
 
-    Its tags are added to those of the campaign, or stand in their place. With `variants` it
+    A preset of its own comes before what the campaign says. Its tags are added to those of the
+    campaign, or stand in their place. With `variants` it
     becomes as many outputs; each takes from the item what it does not say.
     """
 
@@ -228,7 +271,7 @@ class CampaignItem(Controls):
         if len(custom_id) > MAX_WORD:
             raise ValueError(f"{custom_id[:40]!r}... has more than {MAX_WORD} characters")
         style = {"style": controls.style} if controls.style is not None else {}
-        names = {"custom_id": custom_id, "variants": ()}
+        names: dict[str, Any] = {"custom_id": custom_id, "variants": ()}
         return self.model_copy(update={**controls.own, **style, **names})
 
 
@@ -274,7 +317,7 @@ class CampaignOptions(JobOptions):
 
     def parameters_of(self, item: CampaignItem) -> Parameters:
         """The campaign's parameters, with the item's own where it has some."""
-        return self.parameters.model_copy(update=item.own)
+        return self.parameters.model_copy(update={**(item._brought or {}), **item.own})
 
     def outputs(self, item: CampaignItem) -> list[CampaignItem]:
         """What becomes of an item. Raises `ValueError` for a name that is too long."""

@@ -17,6 +17,7 @@ from app.db.models.events import Delivery, DeliveryState, EventRow
 from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
 from app.db.models.manifests import ManifestError
+from app.db.models.presets import Preset, RenditionRow
 from app.db.models.styles import (
     Style,
     StyleHistory,
@@ -56,6 +57,8 @@ __all__ = [
     "LanePace",
     "LedgerEntry",
     "ManifestError",
+    "Preset",
+    "RenditionRow",
     "Style",
     "StyleHistory",
     "StyleNotice",
