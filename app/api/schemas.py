@@ -143,6 +143,7 @@ class RenditionAsset(BaseModel):
     name: str
     sha256: str
     url: str | None = Field(description="As that of `output`.")
+    suffix: str = Field(description="Of a file's name behind that of the picture: `-square`.")
     media_type: str
     bytes: int
     width: int

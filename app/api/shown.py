@@ -76,7 +76,7 @@ def review_shown(settings: Settings, row: Row[Any]) -> schemas.Review:
         width=row.width,
         height=row.height,
         renditions=[
-            _rendition(one, f"/v1/reviews/{job.id}/output?rendition={one['name']}")
+            _rendition(row, one, f"/v1/reviews/{job.id}/output?rendition={one['name']}")
             for one in row.renditions or ()
         ],
     )
@@ -275,14 +275,15 @@ def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
 def _renditions(settings: Settings, row: Row[Any]) -> list[schemas.RenditionAsset]:
     whose, ends_at, now = row.Job.tenant_id, row.ends_at, row.now
     return [
-        _rendition(one, _url(settings, whose, one["digest"], ends_at, now))
+        _rendition(row, one, _url(settings, whose, one["digest"], ends_at, now))
         for one in row.renditions or ()
     ]
 
 
-def _rendition(one: dict[str, Any], url: str | None) -> schemas.RenditionAsset:
+def _rendition(row: Row[Any], one: dict[str, Any], url: str | None) -> schemas.RenditionAsset:
     facts = {name: one[name] for name in ("name", "media_type", "bytes", "width", "height")}
-    return schemas.RenditionAsset(sha256=one["digest"], url=url, **facts)
+    suffix = Parameters.model_validate(row.Job.parameters).ending(one["name"])
+    return schemas.RenditionAsset(sha256=one["digest"], url=url, suffix=suffix, **facts)
 
 
 def _url(

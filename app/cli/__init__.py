@@ -17,6 +17,7 @@ from app.cli import (
     keys,
     licences,
     own_styles,
+    presets,
     review,
     styles,
     submit,
@@ -50,6 +51,7 @@ cli.command()(erase.erase)
 own_styles.add(styles.commands)
 licences.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
+cli.add_typer(presets.commands, name="presets")
 cli.add_typer(webhooks.commands, name="webhooks")
 
 

@@ -14,7 +14,8 @@ from app.client.errors import (
     WebhookInvalid,
 )
 from app.client.impasto import Impasto
-from app.client.models import Campaign, Counts, Job, ManifestError, Style, Upload
+from app.client.models import Campaign, Counts, Job, ManifestError, Rendition, Style, Upload
+from app.client.presets import Preset
 from app.client.transport import Client, Sent
 from app.client.webhook import verify_webhook
 
@@ -29,7 +30,9 @@ __all__ = [
     "ManifestError",
     "NotNow",
     "NothingThere",
+    "Preset",
     "Problem",
+    "Rendition",
     "Sent",
     "ServiceAway",
     "ServiceError",

@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 from uuid import UUID
 
 from app.client.models import Campaign, Job, Style, Upload
+from app.client.presets import Presets
 from app.client.transport import Client
 from app.errors import ImpastoError
 from app.manifest import SUFFIXES, Format
@@ -51,18 +52,22 @@ class Jobs:
     def create(
         self,
         *,
-        style: str,
+        style: str | None = None,
         file: Path | None = None,
         url: str | None = None,
         upload_id: UUID | str | None = None,
         idempotency_key: str | None = None,
         **options: Any,
     ) -> Job:
-        """Hand in one picture: a file, an address, or an upload; `options` as the API has them."""
+        """
+        Hand in one picture: a file, an address, or an upload; `options` as the API has them.
+
+        A `preset` among them may know the style.
+        """
         if file is not None:
             upload_id = self._client.upload(file).upload_id
         place = {"url": url} if url is not None else {"upload_id": str(upload_id)}
-        body = {"style": style, "input": place, **options}
+        body = {**_styled(style), "input": place, **options}
         content = self._client.post(JOBS, body, idempotency_key=idempotency_key)
         return Job.of(self._client, content)
 
@@ -86,7 +91,7 @@ class Campaigns:
         self,
         *,
         name: str,
-        style: str,
+        style: str | None = None,
         files: Mapping[str, Path] | Iterable[Path] | None = None,
         items: Iterable[Mapping[str, Any]] | None = None,
         manifest: Path | None = None,
@@ -101,12 +106,13 @@ class Campaigns:
 
         `files` are uploaded first, over several connections; their names are the `custom_id`s
         unless a mapping says others. A picture that the service refuses raises what it said, or
-        is left out if `refused` takes it. `items` may be any number up to 50,000.
+        is left out if `refused` takes it. `items` may be any number up to 50,000. A `preset` among
+        `options` may know the style.
         """
         given = (files, items, manifest, manifest_upload_id, s3_prefix)
         if sum(one is not None for one in given) != 1:
             raise ValueError("give one of files, items, manifest, manifest_upload_id, s3_prefix")
-        wanted = {"name": name, "style": style, **options}
+        wanted = {"name": name, **_styled(style), **options}
         if files is not None:
             items = self._brought(_named(files), refused)
         if items is not None:
@@ -169,10 +175,15 @@ class Impasto(Client):
         self.styles = Styles(self)
         self.jobs = Jobs(self)
         self.campaigns = Campaigns(self)
+        self.presets = Presets(self)
 
     def webhook_secret(self) -> str:
         """What this tenant's webhooks are signed with; for `verify_webhook`."""
         return str(self.get("/v1/webhook-secret")["secret"])
+
+
+def _styled(style: str | None) -> dict[str, str]:
+    return {} if style is None else {"style": style}
 
 
 def _named(files: Mapping[str, Path] | Iterable[Path]) -> Mapping[str, Path]:

@@ -46,6 +46,25 @@ class Output(BaseModel):
     height: int
 
 
+class Rendition(BaseModel):
+    """A further file of the same drawing; its `suffix` goes behind the name of the picture."""
+
+    name: str
+    sha256: str
+    url: str | None
+    suffix: str
+    media_type: str
+    bytes: int
+    width: int
+    height: int
+
+    @property
+    def ending(self) -> str:
+        """What a file of it is called behind the name of the picture."""
+        kind = self.media_type.rpartition("/")[2]
+        return f"{self.suffix}.{'jpg' if kind == 'jpeg' else kind}"
+
+
 class Cost(BaseModel):
     """Money, in millionths of the currency unit."""
 
@@ -65,6 +84,7 @@ class Job(Shown):
     metadata: dict[str, Any]
     error: JobError | None
     output: Output | None
+    renditions: list[Rendition] = []
     cost: Cost | None
     created_at: datetime
     finished_at: datetime | None
@@ -97,6 +117,16 @@ class Job(Shown):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.content())
         return path
+
+    def save_renditions(self, folder: Path, name: str) -> dict[str, Path]:
+        """Write each that may be delivered there, called `name` and its ending; where, by name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        saved: dict[str, Path] = {}
+        for one in self.renditions:
+            if one.url is not None:
+                saved[one.name] = folder / f"{name}{one.ending}"
+                saved[one.name].write_bytes(self._client.download(one.url))
+        return saved
 
 
 class Counts(BaseModel):

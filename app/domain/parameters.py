@@ -132,6 +132,11 @@ class Parameters(BaseModel):
         tuple[Rendition, ...], Field(description="Further files of the same drawing.")
     ] = Field((), exclude_if=_empty)
 
+    def ending(self, rendition: str) -> str:
+        """What a rendition's file is called behind the name of the picture."""
+        endings = (one.ending for one in self.renditions if one.name == rendition)
+        return next(endings, f"-{rendition}")
+
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of the output for an upright content picture of that size."""
         longest = max(width, height)

@@ -128,8 +128,7 @@ def _line(row: Row[Any], names: _Names) -> Line:
 
 def _part(line: Line, part: dict[str, Any], job: Job, names: _Names) -> Line:
     """A rendition of a job, called as its preset says."""
-    wanted = Parameters.model_validate(job.parameters).renditions
-    ending = next((one.ending for one in wanted if one.name == part["name"]), f"-{part['name']}")
+    ending = Parameters.model_validate(job.parameters).ending(part["name"])
     named = f"{job.custom_id}{ending}" if job.custom_id else ""
     file = names.new(named, _suffix(part["media_type"]), f"{job.id}{ending}")
     return line._replace(
