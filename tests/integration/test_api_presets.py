@@ -93,7 +93,9 @@ def test_a_preset_alone_says_all_of_the_look(client: TestClient) -> None:
         7,
     )
     assert parameters["output"]["format"] == "avif"
-    form = hand_in(client, style=None, preset="brand", quality="70").json()["parameters"]
+    fields = {"preset": "brand", "quality": "70"}
+    answer = client.post("/v1/jobs", files={"content": jpeg()}, data=fields)
+    form = answer.json()["parameters"]
     assert form["output"] == {"format": "avif", "quality": 70, "size": None}
     assert form["strength"] == 0.25
 

@@ -1,5 +1,7 @@
 """Renditions: what is shown of a drawing, how large, on what; and what presets may not say."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import ValidationError
 
-from app.domain.presets import Pinned, Presets, Template
+from app.domain.presets import Pinned, PresetRequest, Presets, Template
 from app.domain.renditions import MAX_PIXELS, Fit, Gravity, Rendition, further
 from app.domain.requests import CampaignOptions, CampaignRequest, JobRequest
 from app.errors import ImageTooLarge, InvalidRequest, RenditionTooLarge
@@ -261,6 +263,12 @@ def test_twice_as_large_is_allowed() -> None:
         JobRequest.model_validate({"preset": "brand", "input": INPUT})
     )
     assert output_pixels(LIMITS, asked.parameters, 200, 300) == 60_000
+
+
+def test_the_page_about_presets_shows_one_that_can_be_made() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "presets.md").read_text()
+    [example] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert len(PresetRequest.model_validate_json(example).renditions) == 3
 
 
 def test_more_and_larger_renditions_are_foreseen_to_take_more() -> None:
