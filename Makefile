@@ -10,9 +10,11 @@ INSTALLED := .venv/installed
 TORCH ?= torch
 TRAINING := .venv-training/bin
 ARGS ?=
+# The suite waits more than it computes; TEST_REDIS_URL, which tests empty, needs TOGETHER=1.
+TOGETHER ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up migrate test training check format bench large chaos lock clean
+.PHONY: help demo up recipe migrate test training check format bench large chaos contract lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -24,11 +26,14 @@ demo: $(INSTALLED) ## Start everything, stylize a few photographs, leave them in
 up: $(INSTALLED) ## Start the whole system here; ARGS="--port 9000" and the like
 	@$(BIN)/impasto up $(ARGS)
 
+recipe: $(INSTALLED) ## Run a recipe of docs/recipes against IMPASTO_URL; NAME=ad_variants and the like
+	@$(if $(NAME),,$(error Name one: make recipe NAME=ad_variants))$(BIN)/python docs/recipes/$(NAME).py $(ARGS)
+
 migrate: $(INSTALLED) ## Bring the database in DATABASE_URL to this version's schema
 	@$(BIN)/impasto migrate
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k batcher" and the like
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TOGETHER) --dist worksteal $(ARGS)
 
 training: .venv-training/installed ## Run the tests that need PyTorch, with it installed
 	@$(TRAINING)/python -m pytest tests/training $(ARGS)
@@ -51,6 +56,9 @@ large: $(INSTALLED) ## Draw pictures of up to 200 megapixels; look at seams, tim
 
 chaos: $(INSTALLED) ## Kill, cut and stall everything, then count what was lost
 	@$(BIN)/python -m pytest tests/chaos $(ARGS)
+
+contract: $(INSTALLED) ## Try every operation of the API with what it allows and what not, for minutes
+	@IMPASTO_CONTRACT_LONG=1 $(BIN)/python -m pytest tests/integration/test_contract.py $(ARGS)
 
 lock: ## Choose versions anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \

@@ -71,6 +71,7 @@ def accept_manifest(
         intake = _Intake(desk, session, request, opened, looks)
         intake.take(entries)
         intake.close()
+        desk.admission.admit(session, tenant_id, intake.accepted)
         tell_accepted(desk, session, opened.campaign)
     wake(desk, session, intake.lanes, intake.accepted)
     return opened.campaign.id
@@ -95,6 +96,7 @@ class _Intake:
         self._reasons: list[NewRefusal] = []  #: the first of them
         self._refused = 0
         self._shared: list[UUID] = []  #: jobs whose picture may have been drawn before
+        self._singly = request.terms.review is not None
         self.accepted = 0
         self.lanes: set[Lane] = set()
 
@@ -125,7 +127,8 @@ class _Intake:
         self._campaign.total, self._campaign.refused = self.accepted, self._refused
         self._session.flush()
         for start in range(0, len(self._shared), CHUNK):
-            cache.settle(self._session, self._shared[start : start + CHUNK])
+            chunk = self._shared[start : start + CHUNK]
+            cache.settle(self._session, chunk, singly=self._singly)
         settle_budget(self._session, self._campaign)
 
     def _nothing(self) -> InvalidManifest:
@@ -222,6 +225,11 @@ class _Intake:
                 good += its
         return good, list(wrong.values())
 
+    def _foresee(self) -> None:
+        """Raises `QuotaExceeded` for a manifest that will not be admitted: its rest is not read."""
+        its = self._campaign
+        self._desk.admission.foresee(self._session, its.tenant_id, self.accepted, without=its.id)
+
     def _style_error(self, line: Unfolded) -> ClientError | None:
         if not self._unknown:
             return None
@@ -235,8 +243,11 @@ class _Intake:
         manifests.add_refusals(self._session, self._campaign.id, refusals)
         if jobs:
             self.accepted += len(jobs)
+            self._foresee()
             queued = queue_items(self._desk, self._session, self._request, self._opened, jobs)
-            self._shared += [job.id for job in queued if job.cache_key is not None]
+            shared = [job for job in queued if job.cache_key is not None]
+            self._shared += [job.id for job in shared]
+            self._singly = self._singly or any(map(cache.framed, shared))
             self.lanes |= {job.lane for job in queued if not job.unfunded}
 
 

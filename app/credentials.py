@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, Final, NamedTuple
 
@@ -12,6 +13,7 @@ FILTERED: Final = "c2pa.filtered"
 RENDER: Final = "org.impasto.render"  #: our own assertion: what draws the picture again
 STYLE: Final = "inputTo"
 CONTENT: Final = "parentOf"
+STAMP_TRUSTED: Final = "timeStamp.trusted"  #: a code of the C2PA specification
 
 #: Extended key usages of a certificate that may sign: e-mail, documents, C2PA's own.
 KEY_USAGES: Final = ("1.3.6.1.5.5.7.3.4", "1.3.6.1.5.5.7.3.36", "1.3.6.1.4.1.62558.2.1")
@@ -31,11 +33,13 @@ class State(StrEnum):
 
 
 class Signed(NamedTuple):
-    """By whom, as their certificate has it."""
+    """By whom, as their certificate has it; and when, as an authority for time stamps has it."""
 
     organisation: str | None
     name: str | None
-    serial: str | None
+    serial: str | None  #: decimal
+    at: datetime | None = None  #: None: no time stamp came along
+    at_trusted: bool = False  #: whether that authority is one of those we trust
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Credentials:
     state: State
     label: str | None = None  #: names the manifest
     failures: tuple[str, ...] = ()  #: codes of the C2PA specification
+    successes: frozenset[str] = frozenset()  #: the same
     manifest: dict[str, Any] | None = None
     earlier: int = 0  #: manifests of what this was made from
 
@@ -53,8 +58,13 @@ class Credentials:
         if self.manifest is None or "signature_info" not in self.manifest:
             return None
         facts = self.manifest["signature_info"]
+        at = facts.get("time")
         return Signed(
-            facts.get("issuer"), facts.get("common_name"), facts.get("cert_serial_number")
+            facts.get("issuer"),
+            facts.get("common_name"),
+            facts.get("cert_serial_number"),
+            None if at is None else datetime.fromisoformat(at),
+            STAMP_TRUSTED in self.successes,
         )
 
     @property
@@ -101,12 +111,13 @@ def read(file: BinaryIO, media_type: str, context: Context) -> Credentials:
         return Credentials(State.ABSENT)
     with reader:
         found: dict[str, Any] = json.loads(reader.json())
-    failures = tuple(_failures(found))
+    failures = tuple(_codes(found, "failure"))
     label, known = found.get("active_manifest"), found.get("manifests", {})
     return Credentials(
         state=_state(found.get("validation_state"), failures),
         label=label,
         failures=failures,
+        successes=frozenset(_codes(found, "success")),
         manifest=known.get(label),
         earlier=max(0, len(known) - 1),
     )
@@ -122,8 +133,8 @@ def _state(verdict: str | None, failures: tuple[str, ...]) -> State:
     return _STATES.get(verdict or "", State.TAMPERED)
 
 
-def _failures(found: dict[str, Any]) -> Iterator[str]:
+def _codes(found: dict[str, Any], kind: str) -> Iterator[str]:
     """Of the file itself; what failed in its ingredients before is theirs."""
     results = found.get("validation_results", {}).get("activeManifest", {})
-    for failure in results.get("failure", []):
-        yield failure["code"]
+    for result in results.get(kind, []):
+        yield result["code"]

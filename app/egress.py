@@ -4,13 +4,17 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import local
 from time import monotonic
+from typing import Final
 
 import httpcore2
 from httpcore2 import SOCKET_OPTION, ConnectTimeout, NetworkBackend, NetworkStream
 
 from app.addresses import Lookup, check_url, lookup, resolve
 from app.errors import SourceUnreachable
+
+KEPT: Final = 4  #: connections that a thread keeps open, to as many hosts
 
 
 class Egress:
@@ -26,18 +30,15 @@ class Egress:
         self,
         *,
         allow_private: bool,
-        connections: int,
         lookup: Lookup = lookup,
         dial: NetworkBackend | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._allow_private = allow_private
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=ssl_context or httpcore2.default_ssl_context(),
-            max_connections=connections,
-            keepalive_expiry=5.0,
-            network_backend=_Guard(dial or httpcore2.SyncBackend(), lookup, allow_private),
-        )
+        self._guard = _Guard(dial or httpcore2.SyncBackend(), lookup, allow_private)
+        self._ssl_context = ssl_context or httpcore2.default_ssl_context()
+        self._own = local()
+        self._pools: list[httpcore2.ConnectionPool] = []
 
     @contextmanager
     def exchange(
@@ -59,7 +60,7 @@ class Egress:
         named = [("Host", host), *headers.items()]
         limits = {"timeout": _until(seconds)}
         try:
-            with self._pool.stream(
+            with self._pool().stream(
                 method, target, headers=named, content=content, extensions=limits
             ) as response:
                 yield response
@@ -72,7 +73,24 @@ class Egress:
 
     def close(self) -> None:
         """Close the kept connections; requests under way fail."""
-        self._pool.close()
+        for pool in self._pools:
+            pool.close()
+
+    def _pool(self) -> httpcore2.ConnectionPool:
+        """
+        The thread's own: a pool looks at each of its connections before every request, and a
+        thread has one request at a time.
+        """
+        pool: httpcore2.ConnectionPool | None = getattr(self._own, "pool", None)
+        if pool is None:
+            pool = self._own.pool = httpcore2.ConnectionPool(
+                ssl_context=self._ssl_context,
+                max_connections=KEPT,
+                keepalive_expiry=5.0,
+                network_backend=self._guard,
+            )
+            self._pools.append(pool)
+        return pool
 
 
 @lru_cache(1024)  # one campaign's events go to one receiver, thousands of times

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, erasures, retention
+from app.db import Sessions, erasures, manifests, retention
 from app.domain.retention import Retention
 from app.storage import Storage, asset_key, manifest_key
 
@@ -29,6 +29,11 @@ def erase(sessions: Sessions, storage: Storage, *, seconds: float = SECONDS) -> 
 def retain(sessions: Sessions, storage: Storage, *, seconds: float = SECONDS) -> int:
     """The same for what was kept as long as its tenant wants; each tenant once an hour."""
     return _repeat(sessions, storage, seconds, _expire)
+
+
+def clean(sessions: Sessions, storage: Storage, *, seconds: float = SECONDS) -> int:
+    """The same for manifests that were uploaded, and can be used no longer."""
+    return _repeat(sessions, storage, seconds, _unlist)
 
 
 def forget_unneeded(
@@ -84,6 +89,14 @@ def _expire(session: Session, storage: Storage) -> bool:
     elif not retention.rows(session, tenant.id, wanted):
         retention.done(session, tenant)
     return True
+
+
+def _unlist(session: Session, storage: Storage) -> bool:
+    """One batch of manifests whose time is over, whether there was one."""
+    due = manifests.over(session)
+    forgotten = manifests.forgettable(session, due) if due else []
+    storage.delete(*(manifest_key(row.tenant_id, row.sha256) for row in forgotten))
+    return bool(due)
 
 
 def _forget(

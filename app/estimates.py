@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.db import presets, tags
+from app.db.backlog import Place
 from app.db.models import StyleVersion
 from app.domain.estimates import EstimateRequest
 from app.domain.events import CAMPAIGN_DEFAULT
@@ -60,12 +61,13 @@ def estimate(desk: Desk, tenant_id: UUID, request: EstimateRequest) -> Estimate:
     """
     kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT)
     with desk.sessions() as session:  # ends without a COMMIT
-        outputs = request.all_outputs
+        outputs = request.all_outputs  # of a count, there are none
         known = presets.known(
             session, tenant_id, [request.preset, *(one.preset for one in outputs)]
         )
         request, outputs = known.options(request), list(map(known.item, outputs))
-        wishes = {request.look, *(item.style for item in outputs if item.style)}
+        asked = (*request.variants, *outputs)
+        wishes = {request.look, *(one.style for one in asked if one.style)}
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         tags.rules(session, tenant_id).check(request.tags)
         model = desk.outlook.model(session, desk.settings)
@@ -78,7 +80,7 @@ def estimate(desk: Desk, tenant_id: UUID, request: EstimateRequest) -> Estimate:
         jobs = count or len(drawn)
         total = usual * jobs if count else sum(one.pixels or 0 for one in drawn)
         example = Drawn(usual, request.parameters.renditions)
-        waiting = Waiting(tenant_id, lane, new_id(), jobs, total)
+        waiting = Waiting(tenant_id, lane, Place(request.priority, new_id()), jobs, total)
         return Estimate(
             jobs=jobs,
             assumed=count or [one.pixels for one in found].count(None),

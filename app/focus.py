@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 
 from app.domain import prices
+from app.domain.cells import harmless
 from app.domain.prices import Part, Usage
 from app.domain.style import plain
 from app.settings import RateCard
@@ -181,4 +182,4 @@ def _cell(name: str, value: Any) -> str:
         return str(value.strftime("%Y-%m-%dT%H:%M:%SZ"))
     if name in NUMBERS:
         return f"{value:.12f}".rstrip("0").rstrip(".")
-    return str(value)
+    return harmless(str(value))

@@ -54,6 +54,7 @@ def accept_style(desk: Desk, tenant_id: UUID, request: StyleRequest) -> UUID:
             ),
         )
         queue(desk, session, tenant_id, [job], hook)
+        desk.admission.admit(session, tenant_id, 1)
     desk.tickets.work(Lane.LEARN)
     return version.id
 

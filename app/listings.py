@@ -8,9 +8,10 @@ from uuid import UUID
 from app.buckets import SCHEME, Found, Place, listing, permitted
 from app.db import Sessions, manifests
 from app.db.models import Tenant
+from app.domain.manifest import Format
 from app.domain.requests import MAX_WORD, CampaignItem, Input, ManifestRequest
 from app.errors import BodyTooLarge, ClientError, InvalidImage, InvalidLine, NotFound, UnknownUpload
-from app.manifest import Entry, Format, Line, Refused, entries, shown
+from app.manifest import Entry, Line, Refused, entries, shown
 from app.settings import Settings
 from app.storage import Storage, manifest_key
 

@@ -8,13 +8,13 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import starmap
 from typing import Any, BinaryIO, Final, TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from app.domain.manifest import ALIASES, SUFFIXES, Format
 from app.domain.requests import MAX_WORD, CampaignItem
 from app.errors import ClientError, InvalidLine, InvalidManifest, LineTooLong, NotUtf8
 
@@ -29,23 +29,6 @@ METADATA: Final = "metadata."  #: what columns of metadata begin with
 _DELIMITERS: Final = ",;\t"  #: a comma; what some spreadsheets write instead
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
-
-
-class Format(StrEnum):
-    """How a manifest is written."""
-
-    JSONL = "application/x-ndjson"
-    CSV = "text/csv"
-
-
-#: Other names under which the two are sent.
-ALIASES: Final = {
-    "application/jsonl": Format.JSONL,
-    "application/x-jsonlines": Format.JSONL,
-    "application/csv": Format.CSV,
-    "application/vnd.ms-excel": Format.CSV,  # what Windows calls a CSV where Excel is installed
-}
-SUFFIXES: Final = {".csv": Format.CSV, ".jsonl": Format.JSONL, ".ndjson": Format.JSONL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +297,9 @@ def _item(row: Raw) -> Entry:
     fields = row.fields
     places = {name: fields.pop(name) for name in ("url", "upload_id") if name in fields}
     try:
-        return Line(row.number, CampaignItem.model_validate({**fields, "input": places}))
+        return Line(
+            row.number, CampaignItem.model_validate({**fields, "input": places}, strict=False)
+        )
     except ValidationError as error:
         return Refused(row.number, custom_id_of(fields), InvalidLine(findings(error)))
 

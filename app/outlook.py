@@ -1,54 +1,22 @@
 """What work is going to cost and when it will be done: read by all requests from one glance."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
-from threading import Lock
-from time import monotonic, perf_counter
-from typing import Final, Generic, TypeVar
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.crowd import Crowd
 from app.db import backlog, paces
-from app.db.backlog import Line, Lines, Running
+from app.db.backlog import Line, Lines, Place, Running
 from app.db.models import Job
 from app.db.paces import Workers
 from app.domain.job import JobStatus, Lane
 from app.domain.pace import CostModel
+from app.glance import FRESH, SHARE, Glance
 from app.settings import Settings
-
-FRESH: Final = 1.0  #: seconds for which a glance is good
-SHARE: Final = 20.0  #: and this many times as long as it took: a long queue is looked at less often
-
-Value = TypeVar("Value")
-
-
-class _Glance(Generic[Value]):
-    """A value for as long as it is fresh; one thread looks, the others take what there is."""
-
-    def __init__(self, fresh: float, share: float) -> None:
-        self._fresh, self._share, self._until = fresh, share, 0.0
-        self._value: Value | None = None
-        self._lock = Lock()
-
-    def at(self, look: Callable[[], Value]) -> Value:
-        value = self._value
-        if value is not None and monotonic() < self._until:
-            return value
-        if value is not None and not self._lock.acquire(blocking=False):
-            return value
-        if value is None:
-            self._lock.acquire()
-        try:
-            if self._value is None or monotonic() >= self._until:
-                start = perf_counter()
-                self._value = look()
-                took = perf_counter() - start
-                self._until = monotonic() + max(self._fresh, self._share * took)
-            return self._value
-        finally:
-            self._lock.release()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +32,40 @@ NOTHING: Final = Forecast(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Jobs of one tenant and lane that wait together, or would."""
+    """Jobs of one tenant and lane that wait together, or would; none where all are worked on."""
 
     tenant_id: UUID
     lane: Lane
-    first: UUID  #: the tenant's jobs with smaller ids come before them
+    place: Place  #: of the first of them in the tenant's line
     jobs: int
-    pixels: float  #: of all of them
+    pixels: float | None  #: of all of them; None: as large as others of their line
 
 
-@dataclass(frozen=True, slots=True)
 class Queue:
     """One glance at all that waits, and at who works."""
 
-    lines: Lines
-    running: dict[Lane, Running]
-    workers: Workers
+    def __init__(self, lines: Lines, running: dict[Lane, Running], workers: Workers) -> None:
+        self._lines, self.running, self.workers = lines, running, workers
+        self._crowds = {lane: Crowd(its.values()) for lane, its in lines.items()}
 
     def line(self, lane: Lane, tenant_id: UUID) -> Line:
-        return self.lines.get(lane, {}).get(tenant_id, Line())
+        return self._lines.get(lane, {}).get(tenant_id, Line())
 
-    def others(self, lane: Lane, tenant_id: UUID | None, turns: float) -> tuple[float, float]:
+    def others(self, lane: Lane, mine: Line, turns: float) -> tuple[float, float]:
         """Jobs and pixels of other tenants that have their turn before ours has had so many."""
-        theirs = [line for whose, line in self.lines.get(lane, {}).items() if whose != tenant_id]
-        jobs = [min(line.amount, turns) for line in theirs]
-        pixels = (n * line.mean_pixels for n, line in zip(jobs, theirs, strict=True))
-        return sum(jobs), sum(pixels)
+        crowd = self._crowds.get(lane)
+        if crowd is None:
+            return 0.0, 0.0
+        jobs, pixels = crowd.within(turns)
+        ours = min(mine.amount, turns)
+        return jobs - ours, max(0.0, pixels - ours * mine.mean_pixels)
+
+    def urgent(self, lane: Lane) -> tuple[float, float]:
+        """Jobs and pixels of what is served before anything of the lane."""
+        if lane.slow or lane in (Lane.INTERACTIVE, Lane.FETCH):
+            return 0.0, 0.0
+        crowd = self._crowds.get(Lane.INTERACTIVE)
+        return crowd.all if crowd else (0.0, 0.0)
 
 
 class Outlook:
@@ -101,8 +77,8 @@ class Outlook:
     """
 
     def __init__(self, fresh: float = FRESH, share: float = SHARE) -> None:
-        self._queue = _Glance[Queue](fresh, share)
-        self._model = _Glance[CostModel](fresh, share)
+        self._queue = Glance[Queue](fresh, share)
+        self._model = Glance[CostModel](fresh, share)
 
     def model(self, session: Session, settings: Settings) -> CostModel:
         """What pictures take, as measured lately."""
@@ -116,54 +92,57 @@ class Outlook:
             lambda: Queue(backlog.lines(session), backlog.running(session), paces.workers(session))
         )
 
-    def of_job(self, session: Session, settings: Settings, job: Job) -> Forecast:
-        """Of a job that has not ended; one that waits counts a bounded part of its line."""
-        if not job.status.open or (job.status is JobStatus.QUEUED and (job.paused or job.unfunded)):
+    def of_job(self, session: Session, settings: Settings, job: Job, now: datetime) -> Forecast:
+        """Of a job that somebody works on, or that a claim would take in its turn."""
+        late = job.deadline_at is not None and job.deadline_at <= now
+        waits = job.status is JobStatus.QUEUED and not (job.paused or job.unfunded or late)
+        if not waits and job.status is not JobStatus.RUNNING:
             return NOTHING
-        queue, model = self.queue(session), self.model(session, settings)
-        if job.status is JobStatus.RUNNING:
-            return Forecast(None, _ends(queue, model, job.lane, 0.0, 0.0))
-        line = queue.line(job.lane, job.tenant_id)
-        older = backlog.before(session, job.lane, job.tenant_id, line, job.id)
-        jobs, pixels = queue.others(job.lane, job.tenant_id, older)
-        urgent = _before(queue, job.lane)
-        position = round(urgent.amount + jobs) + older + 1
-        pixels += older * line.mean_pixels + job.pixels
-        return Forecast(position, _ends(queue, model, job.lane, older + jobs + 1, pixels))
+        place = Place(job.priority, job.id)
+        its = Waiting(job.tenant_id, job.lane, place, jobs=int(waits), pixels=job.pixels)
+        return self.of_many(session, settings, its)
 
     def of_many(self, session: Session, settings: Settings, waiting: Waiting) -> Forecast:
-        """Of jobs that wait together; the position is that of the next of them."""
+        """
+        Of jobs that wait together; the position is that of the next of them.
+
+        Counts a bounded part of their tenant's line.
+        """
         queue, model = self.queue(session), self.model(session, settings)
-        lane, tenant_id = waiting.lane, waiting.tenant_id
+        lane, line = waiting.lane, queue.line(waiting.lane, waiting.tenant_id)
         if not waiting.jobs:
-            return Forecast(None, _ends(queue, model, lane, 0.0, 0.0))
-        line = queue.line(lane, tenant_id)
-        older = backlog.before(session, lane, tenant_id, line, waiting.first)
-        sooner, _ = queue.others(lane, tenant_id, older)
-        jobs, pixels = queue.others(lane, tenant_id, older + waiting.jobs)
-        pixels += older * line.mean_pixels + waiting.pixels
-        position = round(_before(queue, lane).amount + sooner) + older + 1
-        return Forecast(position, _ends(queue, model, lane, older + jobs + waiting.jobs, pixels))
+            return Forecast(None, _ends(queue, model, waiting, line, 0))
+        ahead = backlog.before(session, lane, waiting.tenant_id, line, waiting.place)
+        sooner, _ = queue.others(lane, line, ahead)
+        position = round(queue.urgent(lane)[0] + sooner) + ahead + 1
+        return Forecast(position, _ends(queue, model, waiting, line, ahead))
+
+    def at_least(self, session: Session, settings: Settings, waiting: Waiting) -> int | None:
+        """Seconds as in the forecast or a little fewer, without counting anything for it."""
+        queue, model = self.queue(session), self.model(session, settings)
+        line = queue.line(waiting.lane, waiting.tenant_id)
+        return _ends(queue, model, waiting, line, line.at_least(waiting.place))
 
 
-def _before(queue: Queue, lane: Lane) -> Line:
-    """What is served before anything of the lane."""
-    if lane.slow or lane in (Lane.INTERACTIVE, Lane.FETCH):
-        return Line()
-    urgent = queue.lines.get(Lane.INTERACTIVE, {}).values()
-    return Line(sum(line.amount for line in urgent), sum(line.pixels for line in urgent))
-
-
-def _ends(queue: Queue, model: CostModel, lane: Lane, jobs: float, pixels: float) -> int | None:
-    """Seconds until so many jobs of the lane, and what is before them, have been done."""
+def _ends(queue: Queue, model: CostModel, waiting: Waiting, line: Line, ahead: int) -> int | None:
+    """Seconds until they, and what is before them, have been done."""
+    lane = waiting.lane
     workers = queue.workers.optimizing if lane.slow else queue.workers.stylizing
-    its = _busy_ms(model, lane, jobs, pixels)
-    urgent, now = _before(queue, lane), queue.running.get(lane, Running())
-    before = _busy_ms(model, Lane.INTERACTIVE, urgent.amount, urgent.pixels)
-    under_way = _busy_ms(model, lane, now.amount, now.pixels)
-    if not workers or its is None or before is None or under_way is None:
+    now = queue.running.get(lane, Running())
+    parts = [
+        _busy_ms(model, Lane.INTERACTIVE, *queue.urgent(lane)),
+        _busy_ms(model, lane, now.amount / 2, now.pixels / 2),
+    ]
+    if waiting.jobs:
+        turns = ahead + waiting.jobs
+        jobs, pixels = queue.others(lane, line, turns)
+        mean = line.mean_pixels
+        pixels += ahead * mean
+        pixels += waiting.jobs * mean if waiting.pixels is None else waiting.pixels
+        parts.append(_busy_ms(model, lane, turns + jobs, pixels))
+    if not workers or None in parts:
         return None
-    return ceil((its + before + under_way / 2) / workers / 1000)
+    return ceil(sum(part for part in parts if part is not None) / workers / 1000)
 
 
 def _busy_ms(model: CostModel, lane: Lane, jobs: float, pixels: float) -> float | None:

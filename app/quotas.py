@@ -11,7 +11,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.domain.quotas import BURST, DAILY, Policy, Standing, policies, seconds
+from app.domain.quotas import BURST, DAILY, WAITING, Policy, Standing, policies, seconds
 from app.errors import QuotaExceeded
 from app.settings import QuotaSettings
 
@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 TIMEOUT: Final = 0.25  #: seconds that a request waits for Redis before it passes unmetered
 REST: Final = 1.0  #: seconds in which Redis is not asked again
 
-#: GCRA, all buckets or none. A bucket is one number: when it would be whole again, in
-#: microseconds of the server's clock. Answers with whether it passed, and for each bucket how
-#: long the cost would have to wait, and how long until the bucket is whole.
+#: GCRA, all buckets or none; with one argument more, none: a look. A bucket is one number: when it
+#: would be whole again, in microseconds of the server's clock. Answers with whether it passed,
+#: and for each bucket how long the cost would have to wait, and how long until it is whole.
 TAKE: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -35,10 +35,11 @@ for i = 1, #KEYS do
     if cost > 0 and waits[i] > 0 then passed = 0 end
 end
 local answer = {passed}
+local taken = passed == 1 and not ARGV[2 * #KEYS + 1]
 for i = 1, #KEYS do
     local cost = tonumber(ARGV[2 * i])
-    if passed == 0 then whole[i] = whole[i] - cost end
-    if passed == 1 and cost > 0 then
+    if not taken then whole[i] = whole[i] - cost end
+    if taken and cost > 0 then
         redis.call('SET', KEYS[i], string.format('%.0f', whole[i]),
             'PX', math.ceil((whole[i] - now) / 1000) + 1000)
     end
@@ -54,8 +55,13 @@ class Meter:
 
     def __init__(self, broker_url: str, defaults: QuotaSettings) -> None:
         self.url = broker_url
-        self._defaults = {BURST: defaults.requests_per_minute, DAILY: defaults.pictures_per_day}
+        self._defaults = {
+            BURST: defaults.requests_per_minute,
+            DAILY: defaults.pictures_per_day,
+            WAITING: defaults.pictures_waiting,
+        }
         self._of: dict[UUID, tuple[Policy, ...]] = {}
+        self._waiting: dict[UUID, int] = {}
         self._usual = policies(self._defaults, {})
         redis = Redis.from_url(broker_url, **patience(Retry(NoBackoff(), 1)))
         self._script = redis.register_script(TAKE)
@@ -71,13 +77,34 @@ class Meter:
         """What holds for a tenant."""
         return self._of.get(tenant_id, self._usual)
 
+    def most_waiting(self, tenant_id: UUID) -> int | None:
+        """How many pictures of a tenant may wait; None: any number."""
+        its = (one.quota for one in self.policies(tenant_id) if one.name == WAITING)
+        return next(its, None)
+
+    def note(self, tenant_id: UUID, waiting: int) -> None:
+        """How many of a tenant's pictures wait, as somebody has just counted."""
+        self._waiting[tenant_id] = waiting
+
+    def waiting(self, tenant_id: UUID) -> int | None:
+        """The same; its key has been looked up since, or it has handed something in."""
+        return self._waiting.get(tenant_id)
+
     def take(self, tenant_id: UUID, pictures: int) -> None:
         """Count pictures that are being accepted. Raises `QuotaExceeded`; then none was."""
+        self._ask(tenant_id, pictures)
+
+    def foresee(self, tenant_id: UUID, pictures: int) -> None:
+        """Raise what `take` would, and count nothing."""
+        self._ask(tenant_id, pictures, "look")
+
+    def _ask(self, tenant_id: UUID, pictures: int, *how: str) -> None:
         its = tuple(one for one in self.policies(tenant_id) if one.name == DAILY)
         if not its or not pictures or self.fuse.blown:
             return
+        costs = costs_of(its, {DAILY: pictures})
         try:
-            answer = self._script(keys_of(tenant_id, its), costs_of(its, {DAILY: pictures}))
+            answer = self._script(keys_of(tenant_id, its), [*costs, *how])
         except RedisError as error:
             self.fuse.blow(error)
             return

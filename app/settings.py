@@ -124,6 +124,9 @@ class WorkerSettings(BaseModel):
     sweep_seconds: PositiveFloat = 1.0
     decoders: PositiveInt = 2
     patience_seconds: PositiveFloat = 300.0  # one engine answer; the thread pool has no limits
+    alive_file: Path | None = Field(
+        None, description="A file that every heartbeat touches: a liveness probe looks at its age."
+    )
     scratch: Path = Field(
         Path("/var/tmp"),  # noqa: S108 - files without a name; unlike /tmp, it is on a disk
         description="Where large pictures lie while they are drawn, up to 8 bytes a pixel.",
@@ -159,7 +162,7 @@ class WebhookSettings(BaseModel):
 
     allow_private: bool = False  # receivers on private addresses: development and tests
     timeout: PositiveFloat = 10.0  # GitHub's; what a dead sender held waits as long
-    slots: PositiveInt = 64  # sent at once by one io worker; one receiver takes a quarter of them
+    slots: PositiveInt = 128  # sent at once by one io worker; one receiver takes a quarter of them
 
 
 class MarkingSettings(BaseModel):
@@ -205,6 +208,7 @@ class QuotaSettings(BaseModel):
 
     requests_per_minute: NonNegativeInt = 60_000
     pictures_per_day: NonNegativeInt = 1_000_000
+    pictures_waiting: NonNegativeInt = 500_000  # accepted and not drawn yet
 
 
 class RateCard(BaseModel):
@@ -274,6 +278,13 @@ class Settings(BaseSettings):
     rate_card: RateCard = RateCard()
     governance: GovernanceSettings = GovernanceSettings()
     commit: str = Field("", description="Of the source that runs here; told with every output.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65_535, description="Where this process answers scrapes; unset, nowhere."
+    )
+    metrics_host: str = "0.0.0.0"  # noqa: S104 - whoever scrapes is another machine
+    image: str = Field(
+        "", description="Digest of the container image that runs here; told with every output."
+    )
     allow_private_sources: bool = False
     cache: bool = True  #: draw equal pictures of a tenant once
     buckets: tuple[BucketSettings, ...] = Field(

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.addresses import Lookup, check_url, lookup
+from app.admission import Admission, Singles
 from app.db import (
     Sessions,
     audit,
@@ -71,6 +72,12 @@ class Desk:
     principal: str | None = None  #: prefix of the key of whoever stands before it
     lookup: Lookup = lookup  #: what asks for the addresses of a name
     meter: Meter | None = None  #: None: nobody's pictures are counted
+    singles: Singles = field(default_factory=Singles)
+
+    @property
+    def admission(self) -> Admission:
+        """The quotas that whoever hands something in is held to."""
+        return Admission(self.settings, self.outlook, self.singles, self.meter)
 
     def sources(
         self,
@@ -142,13 +149,15 @@ def accept_picture(
         pinned = Mask(digest=brought[1].asset.digest, feather=mask.feather)
     hook = kept_hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
+        desk.admission.foresee(session, tenant_id, 1)
         source = Source("body", brought[0].asset)
         job = _interactive(desk, session, tenant_id, options, source, pinned)
         desk.storage.put(*(one.blob for one in brought))
         if intake.add_assets(session, [one.asset for one in brought]):
             desk.storage.put(*(one.blob for one in brought))
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
-        settle_known(session, [job])
+        settle_known(session, [job], options.terms)
+        desk.admission.admit(session, tenant_id, 1)
     wake(desk, session, [job.lane], 1)
     return job.id
 
@@ -161,11 +170,13 @@ def accept_input(desk: Desk, tenant_id: UUID, options: JobOptions, given: Input)
     """
     hook = kept_hook(desk, options.webhook, JOB_DEFAULT)
     with desk.sessions.begin() as session:
+        desk.admission.foresee(session, tenant_id, 1)
         sources = desk.sources(session, tenant_id, [given], [options.mask])
         mask = sources.mask(options.mask)
         job = _interactive(desk, session, tenant_id, options, sources.find(given), mask)
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
-        settle_known(session, [job])
+        settle_known(session, [job], options.terms)
+        desk.admission.admit(session, tenant_id, 1)
     wake(desk, session, [job.lane], 1)
     return job.id
 
@@ -187,6 +198,7 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
         request, outputs = known.options(request), list(map(known.item, outputs))
         wishes = {request.look, *(item.style for item in outputs if item.style)}
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
+        desk.admission.foresee(session, tenant_id, len(outputs))
         sources = desk.sources(session, tenant_id, inputs, masks)
         look, mask = looks[request.look], sources.mask(request.mask)
         opened = open_campaign(desk, session, tenant_id, request, look, mask, len(outputs))
@@ -194,8 +206,9 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
         planned = queue_items(desk, session, request, opened, planned)
         for (code, detail), ids in refused.items():
             jobs.refuse(session, ids, code=code, detail=detail)
-        settle_known(session, planned)
+        settle_known(session, planned, request.terms)
         settle_budget(session, opened.campaign)
+        desk.admission.admit(session, tenant_id, len(outputs))
         tell_accepted(desk, session, opened.campaign)
     wake(desk, session, {job.lane for job in planned if not job.unfunded}, len(planned))
     return opened.campaign.id
@@ -265,10 +278,11 @@ def queue_items(
     return planned
 
 
-def settle_known(session: Session, planned: Iterable[NewJob]) -> None:
+def settle_known(session: Session, planned: Iterable[NewJob], terms: Terms) -> None:
     """End those whose picture was drawn before; of a campaign, once its total is known."""
-    if ids := [job.id for job in planned if job.cache_key is not None]:
-        cache.settle(session, ids)
+    if shared := [job for job in planned if job.cache_key is not None]:
+        singly = terms.review is not None or any(map(cache.framed, shared))
+        cache.settle(session, [job.id for job in shared], singly=singly)
 
 
 def wake(desk: Desk, session: Session, lanes: Iterable[Lane], jobs: int) -> None:
@@ -380,9 +394,7 @@ def queue(
     tags: Mapping[str, str] | None = None,
     terms: Terms = PLAIN,
 ) -> None:
-    """Write the jobs. Raises `QuotaExceeded`, when the tenant has had its day's pictures."""
-    if desk.meter:
-        desk.meter.take(tenant_id, len(planned))
+    """Write the jobs; who hands them in is held to quotas by `Desk.admission`, once all are."""
     intake.add_jobs(
         session,
         planned,

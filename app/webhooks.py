@@ -4,7 +4,6 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -15,6 +14,7 @@ from standardwebhooks import Webhook
 
 from app.egress import Egress, header
 from app.errors import SourceForbidden, SourceUnreachable
+from app.patience import retry_after
 
 MINUTE, HOUR = 60.0, 3600.0
 
@@ -114,17 +114,6 @@ def _excerpt(response: Response) -> str:
 def _patience(response: Response, now: datetime) -> float | None:
     value = header(response, b"retry-after")
     return retry_after(value, now=now) if value else None
-
-
-def retry_after(value: str, *, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, in either of its forms; None if in neither."""
-    if value.strip().isascii() and value.strip().isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def next_delay(

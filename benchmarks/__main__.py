@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks import machine
 from benchmarks.accept import accept
+from benchmarks.cached import cached
 from benchmarks.interactive import interactive
 from benchmarks.large import large
 from benchmarks.marking import marking
@@ -28,6 +29,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "overhead": overhead,
     "throughput": throughput,
     "accept": accept,
+    "cached": cached,
     "interactive": interactive,
     "watching": watching,
     "memory": memory,

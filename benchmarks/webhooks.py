@@ -23,7 +23,7 @@ from benchmarks.system import System, running
 WEBHOOKS: Final = 10_000
 BARE: Final = 2_000
 ROUNDS: Final = 3
-THREADS: Final = 16  #: as many as the io worker sends with to one receiver
+THREADS: Final = 32  #: as many as the io worker sends with to one receiver
 PATIENCE: Final = 120.0  #: seconds
 
 #: As a campaign's settlement writes them, but all at once.

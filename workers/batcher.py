@@ -11,6 +11,7 @@ from typing import Final, Generic, Self, TypeAlias, TypeVar
 
 import numpy as np
 
+from app import metrics
 from app.errors import EngineBusy, OutputInvalid
 from workers.asks import Ask, Shape, Stylized, asked
 from workers.engines.base import Engine, Pictures
@@ -64,7 +65,7 @@ class Batches(Generic[Waiting]):
             return []
         kind = min(lane, key=lambda kind: lane[kind][0][0])
         line = lane[kind]
-        batch = [line.popleft()[1] for _ in range(min(len(line), self._room(kind[0])))]
+        batch = [line.popleft()[1] for _ in range(min(len(line), self.room(kind[0])))]
         if not line:
             del lane[kind]
         self._length -= len(batch)
@@ -78,7 +79,8 @@ class Batches(Generic[Waiting]):
         self._overtakings = 0
         return self._patient
 
-    def _room(self, shape: Shape) -> int:
+    def room(self, shape: Shape) -> int:
+        """How many pictures of that shape leave together."""
         height, width, *_ = shape
         return max(1, min(self._max_batch, self._max_batch_pixels // (height * width)))
 
@@ -86,6 +88,8 @@ class Batches(Generic[Waiting]):
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
     item: Ask
+    since: float  #: by the batcher's clock
+    behind: bool  #: another batch was being drawn when it came
     future: "Future[Stylized]" = field(default_factory=Future)
 
 
@@ -145,7 +149,7 @@ class Batcher:
         The future fails with `OutputInvalid` if the engine cannot draw this very picture. A
         future that is cancelled before its batch leaves costs nothing.
         """
-        entry = _Entry(item)
+        entry = _Entry(item, self._clock(), self._calling_since is not None)
         with self._filled:
             if not self._emptied.wait_for(self._accepts, timeout) or self._closed:
                 raise EngineBusy("the engine takes no more pictures for now")
@@ -173,7 +177,11 @@ class Batcher:
             self._filled.wait_for(lambda: self._batches or self._closed)
             batch = self._batches.pop()
             self._emptied.notify(len(batch))
-            return batch
+        if batch:
+            first = min(batch, key=lambda entry: entry.since)
+            cause = "engine" if first.behind else "none"
+            metrics.batch_wait.labels(cause).observe(self._clock() - first.since)
+        return batch
 
     def _draw(self, entries: Sequence[_Entry]) -> None:
         try:
@@ -204,9 +212,17 @@ class Batcher:
             stylized = asked(self._engine, content, items)
         finally:
             self._calling_since = None
-        device_ms = (perf_counter() - start) * 1000
-        amount = len(items)
+        seconds, amount = perf_counter() - start, len(items)
+        self._tell(items, seconds)
+        device_ms = seconds * 1000
         return [Stylized(amount, device_ms, 1 / amount, pixels) for pixels in stylized]
+
+    def _tell(self, items: Sequence[Ask], seconds: float) -> None:
+        height, width, *_ = items[0].shape
+        metrics.device_seconds.inc(seconds)
+        metrics.batch_pictures.observe(len(items))
+        metrics.batch_pixels.observe(len(items) * height * width / 1e6)
+        metrics.batch_fill.observe(len(items) / self._batches.room(items[0].shape))
 
     def _content(self, items: Sequence[Ask]) -> Pictures:
         if len(items) == 1:

@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row
 from sqlalchemy.orm import Session
 
+from app import metrics
 from app.db import Sessions, deliveries, endpoints, events
 from app.db.deliveries import EXCERPT, Outcome
 from app.db.endpoints import Signing
@@ -124,7 +125,17 @@ def _exchange(room: PostRoom, connection: Connection, ended: Sequence[Sent]) -> 
         room.turns.begin(row.receiver_id)
         room.pool.submit(_send, room, row)
     _give_up(room, ended, hopeless)
+    _tell(ended)
     return len(rows)
+
+
+def _tell(ended: Sequence[Sent]) -> None:
+    now = datetime.now(UTC)
+    for one in ended:
+        metrics.attempts.labels("delivered" if one.answer.delivered else "failed").inc()
+        if one.answer.delivered:
+            lag = (now - one.row.created_at).total_seconds()
+            metrics.webhook_lag.observe(max(0.0, lag))
 
 
 def _claim(room: PostRoom, session: Session) -> Sequence[Row[Any]]:

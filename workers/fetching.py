@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, cast
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, budgets, events, intake, jobs, paces, twins
+from app.db import Sessions, budgets, events, intake, jobs, licences, paces, twins
 from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.db.models import StyleVersion
@@ -92,6 +92,7 @@ def _serve(porter: Porter, row: Row[Any]) -> dict[str, int]:
 
 def _bring(porter: Porter, row: Row[Any]) -> Lane | None:
     """The lane that the job waits in now; None: another output of its item brings its picture."""
+    _check_licences(porter, row)
     known = _twin(porter, row)
     if known is not None and known.digest is None:
         _wait(porter, row)
@@ -120,6 +121,13 @@ def _bring(porter: Porter, row: Row[Any]) -> Lane | None:
     for let_in in budgets.let_in(session):
         porter.tickets.work(let_in)
     return lane_of(Lane.INTERACTIVE if row.campaign_id is None else Lane.CAMPAIGN, parameters)
+
+
+def _check_licences(porter: Porter, row: Row[Any]) -> None:
+    """Raises what `check_new` does: nothing is fetched that will not be drawn."""
+    with porter.sessions() as session:
+        for error in licences.lapsed(session, [row]).values():
+            raise error
 
 
 def _pay(settings: Settings, session: Session, job: Row[Any]) -> None:

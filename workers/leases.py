@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Lock, Thread
 from uuid import UUID
 
@@ -25,7 +26,8 @@ def worker_name(kind: str) -> str:
 class Leases:
     """
     One thread renews every lease of the process in one statement, and ends the process when it
-    is no longer `alive`. It also calls `beat`, for who has something to report.
+    is no longer `alive`. It also touches `sign`, a file whose age says whether this thread still
+    runs, and calls `beat`, for who has something to report.
 
     A job that is missing from the answer was rescued or canceled: `lost` says so, and its
     holder may stop. It may also go on, for the fence refuses its answer.
@@ -39,8 +41,10 @@ class Leases:
         every: float,
         alive: Callable[[], bool] = lambda: True,
         beat: Callable[[], None] = lambda: None,
+        sign: Path | None = None,
     ) -> None:
         self._sessions, self._seconds, self._every = sessions, seconds, every
+        self._sign = sign
         self._alive = alive
         self._beat = beat
         self._stages: dict[Held, str] = {}
@@ -50,6 +54,8 @@ class Leases:
         self._thread = Thread(target=self._loop, name="leases", daemon=True)
 
     def __enter__(self) -> "Leases":
+        if self._sign is not None:
+            self._sign.touch()
         self._thread.start()
         return self
 
@@ -113,6 +119,8 @@ class Leases:
             if not self._alive():
                 log.critical("the engine hangs; ending this process, its jobs will be rescued")
                 os._exit(os.EX_SOFTWARE)  # a call into a device cannot be taken back
+            if self._sign is not None:
+                self._sign.touch()
             try:
                 self.renew()
             except SQLAlchemyError as error:  # the next renewal may come in time; if not, the

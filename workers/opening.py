@@ -21,7 +21,7 @@ from app.errors import Misconfigured, ServiceUnavailable
 from app.queue import Tickets
 from app.settings import MarkingSettings, RateCard, Settings, WorkerSettings
 from app.storage import open_storage
-from workers import program
+from workers import hardware, program
 from workers.batcher import Batcher
 from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
@@ -49,7 +49,11 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
     engine = open_engine(settings.engine, Catalog(settings.catalog))
     engine.warm_up()
     worker = settings.worker
-    sessions = open_database(settings.database_url.get_secret_value(), pool=worker.tickets + 2)
+    sessions = open_database(
+        settings.database_url.get_secret_value(),
+        pool=worker.tickets + 2,
+        idle=worker.lease_seconds,  # frozen for a lease, its jobs are others': so are its locks
+    )
     _agree(sessions, settings.rate_card)
     decoders = DecodePool(worker.decoders, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
@@ -65,6 +69,8 @@ def open_studio(settings: Settings, tickets: Tickets) -> Iterator[Studio]:
                 engine=engine.name,
                 device=engine.device,
                 software=software(settings.commit),
+                image=settings.image or None,
+                hardware=hardware.model(engine.device),
                 stylizer=engine.stylizer_digest,
                 sessions=sessions,
                 storage=open_storage(settings.storage),
@@ -97,7 +103,8 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
     stylizer, device = _check_programs(settings), chosen_device(settings.optimizer.device)
     worker = settings.worker
     notary = _notary(settings.marking)
-    sessions = open_database(settings.database_url.get_secret_value(), pool=4)
+    url = settings.database_url.get_secret_value()
+    sessions = open_database(url, pool=4, idle=worker.lease_seconds)
     decoders = DecodePool(1, in_memory(settings.limits))
     strips = Strips(settings.limits, worker.scratch)
     _agree(sessions, settings.rate_card)
@@ -108,6 +115,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
         seconds=worker.lease_seconds,
         every=worker.heartbeat_seconds,
         beat=partial(meter.beat, *told),
+        sign=worker.alive_file,
     )
     with decoders, leases, notary or nullcontext():
         yield Optimizer(
@@ -115,6 +123,8 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
             engine=paces.OPTIMIZER,
             device=device,
             software=software(settings.commit),
+            image=settings.image or None,
+            hardware=hardware.model(device),
             stylizer=stylizer,
             sessions=sessions,
             storage=open_storage(settings.storage),
@@ -216,4 +226,5 @@ def _leases(
         every=worker.heartbeat_seconds,
         alive=lambda: not batcher.stalled(monotonic()),
         beat=beat,
+        sign=worker.alive_file,
     )

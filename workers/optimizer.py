@@ -10,7 +10,7 @@ from threading import Event
 from time import perf_counter
 from typing import Any
 
-from app.db import events, jobs, licences
+from app.db import jobs, licences
 from app.db.jobs import Held
 from app.domain.job import Lane
 from app.errors import ImpastoError
@@ -91,9 +91,8 @@ def _claim(optimizer: Optimizer, lane: Lane) -> Work | None:
         taken = [row for row in rows if row.id not in refused]
         names = {name for row in taken for name in row.parameters.get("mix") or ()}
         optimizer.stylebook.learn(session, {row.style_version_id for row in taken}, names)
-        told = events.written(session)
     if refused:
-        tell(optimizer, [row for row in rows if row.id in refused], told)
+        tell(optimizer, [row for row in rows if row.id in refused], session)
         optimizer.tickets.work(lane)  # there may be more, and nobody else looks
     return Work(taken[0], Held(taken[0].id, taken[0].attempt)) if taken else None
 

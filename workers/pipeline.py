@@ -5,25 +5,20 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from functools import partial
 from time import monotonic, perf_counter
-from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy.exc import IntegrityError
 
-from app.db import cache, events, jobs, licences
-from app.db.jobs import Held
 from app.domain.job import MAX_SOLO_CRASHES, SUSPECTS, Lane
 from app.errors import EngineBusy
 from workers.asks import Item, Stylized
+from workers.claims import Group, claim
 from workers.codec.strips import Sheet
 from workers.easel import Brush, brush, tile_stage
 from workers.finish import Pixels, needs_content
 from workers.materials import add_renditions, content_of, marked, picture, style, veil
 from workers.settlement import settle
-from workers.studio import Studio, Work, attempt, tell
+from workers.studio import Studio, Work, attempt
 from workers.warnings import sample, warnings
-
-CLAIMS = 3  #: in a row that may collide with others for the same pictures
 
 
 def stylize(studio: Studio, lane: Lane) -> dict[str, int]:
@@ -60,7 +55,7 @@ def _serve(
 ) -> dict[str, int]:
     with ExitStack() as place:
         largest = studio.easel.most_pixels(place)
-        group = _claim(studio, lane, limit, crashes, largest)
+        group = claim(studio, lane, limit=limit, crashes=crashes, largest=largest)
         if group.full:
             studio.tickets.work(lane)  # there may be more, and somebody may be idle
         if not any(studio.easel.takes(work.row.pixels) for work in group.works):
@@ -71,65 +66,19 @@ def _serve(
     return ended
 
 
-class Group(NamedTuple):
-    """What one claim took."""
-
-    works: list[Work]
-    full: bool  #: as much as it would: there may be more
-
-
-def _claim(studio: Studio, lane: Lane, limit: int | None, crashes: int, largest: int) -> Group:
-    """Again, if somebody begins to draw one of the same pictures in that moment."""
-    for _ in range(CLAIMS):
-        try:
-            return _claimed(studio, lane, limit or studio.worker_settings.group, crashes, largest)
-        except IntegrityError as error:
-            if not cache.collided(error):
-                raise
-    return Group([], full=True)  # so that somebody comes again: it is done by then
-
-
-def _claimed(studio: Studio, lane: Lane, limit: int, crashes: int, largest: int) -> Group:
-    pixels = studio.pace.pixels(studio.worker_settings.group_seconds)
-    with studio.sessions.begin() as session:
-        rows = jobs.claim(
-            session,
-            lane,
-            worker=studio.worker,
-            limit=limit,
-            pixels=pixels,
-            lease=studio.worker_settings.lease_seconds,
-            crashes=crashes,
-            most_each=largest,
-        )
-        refused = licences.refuse_lapsed(session, rows, by=studio.worker)
-        taken = [row for row in rows if row.id not in refused]
-        names = {name for row in taken for name in row.parameters.get("mix") or ()}
-        studio.stylebook.learn(session, {row.style_version_id for row in taken}, names)
-        known = cache.known(session, taken)
-        told = events.written(session)
-    if refused:
-        tell(studio, [row for row in rows if row.id in refused], told)
-    full = len(rows) == limit or sum(row.pixels for row in rows) >= pixels
-    works = [Work(row, Held(row.id, row.attempt), known=known.get(row.id)) for row in taken]
-    return Group(works, full)
-
-
 def _work(studio: Studio, group: Group) -> dict[str, int]:
     if not group.works:
-        return {}
+        return group.ended
     with studio.leases.hold([work.held for work in group.works]), studio.meter.busy():
         for work in group.works:
             attempt(studio, work, partial(_prepare, studio, work))
         for work in group.works:
             attempt(studio, work, partial(_complete, studio, work))
-        return settle(studio, group.works, look=not group.full)
+        return group.ended | settle(studio, group.works, look=not group.full)
 
 
 def _prepare(studio: Studio, work: Work) -> None:
-    """Fetch and decode; then the batcher has it. What was drawn before is done."""
-    if work.known is not None:
-        return
+    """Fetch and decode; then the batcher has it."""
     start = perf_counter()
     parameters = work.parameters
     content = content_of(studio, work)

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import socket
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from celery import Celery, signals
 
+from app import metrics
 from app.db import Sessions, open_database
 from app.domain.job import Lane
 from app.queue import CeleryTickets, QueueName, Tickets, open_queue
@@ -34,7 +36,8 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
     with open_studio(settings, CeleryTickets(celery)) as studio:
         tasks.add_stylizing(celery, partial(stylize, studio))
         name = f"stylize-{settings.engine.device}"
-        _serve(celery, QueueName.STYLIZE, name, threads=settings.worker.tickets, ready=ready)
+        threads = settings.worker.tickets
+        _serve(settings, celery, QueueName.STYLIZE, name, threads=threads, ready=ready)
 
 
 def run_optimizing(settings: Settings, ready: Path | None) -> None:
@@ -50,7 +53,7 @@ def run_optimizing(settings: Settings, ready: Path | None) -> None:
         tasks.add_optimizing(celery, partial(optimize, optimizer, crafts))
         closing = optimizer.closing
         signals.worker_shutting_down.connect(lambda **_: closing.set(), weak=False)
-        _serve(celery, QueueName.OPTIMIZE, "optimize", threads=1, ready=ready)
+        _serve(settings, celery, QueueName.OPTIMIZE, "optimize", threads=1, ready=ready)
 
 
 def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
@@ -61,9 +64,15 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
 
     celery = open_queue(settings)
     tickets = CeleryTickets(celery)
-    sessions = open_database(settings.database_url.get_secret_value(), pool=IO_THREADS)
     worker = settings.worker
-    leases = Leases(sessions, seconds=worker.lease_seconds, every=worker.heartbeat_seconds)
+    url = settings.database_url.get_secret_value()
+    sessions = open_database(url, pool=IO_THREADS, idle=worker.lease_seconds)
+    leases = Leases(
+        sessions,
+        seconds=worker.lease_seconds,
+        every=worker.heartbeat_seconds,
+        sign=worker.alive_file,
+    )
     porter = _porter(settings, sessions, tickets, leases)
     room = _post_room(settings, sessions)
     signals.worker_shutting_down.connect(lambda **_: room.closing.set(), weak=False)
@@ -75,7 +84,8 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
     )
     with leases:
         try:
-            _serve(celery, QueueName.IO, "io", threads=IO_THREADS, ready=ready, beat=beat)
+            threads = IO_THREADS
+            _serve(settings, celery, QueueName.IO, "io", threads=threads, ready=ready, beat=beat)
         finally:
             leases.hand_back(by=porter.worker)
             room.close()
@@ -86,7 +96,7 @@ def _porter(settings: Settings, sessions: Sessions, tickets: Tickets, leases: Le
     from app.fetch import Fetcher
     from workers.fetching import Porter
 
-    out = Egress(allow_private=settings.allow_private_sources, connections=IO_THREADS)
+    out = Egress(allow_private=settings.allow_private_sources)
     return Porter(
         worker=worker_name("io"),
         settings=settings,
@@ -105,7 +115,7 @@ def _post_room(settings: Settings, sessions: Sessions) -> "PostRoom":
     from workers.delivery import PostRoom
 
     hooks = settings.webhooks
-    out = Egress(allow_private=hooks.allow_private, connections=hooks.slots)
+    out = Egress(allow_private=hooks.allow_private)
     return PostRoom(
         sessions,
         Sender(out, timeout=hooks.timeout),
@@ -116,6 +126,7 @@ def _post_room(settings: Settings, sessions: Sessions) -> "PostRoom":
 
 
 def _serve(
+    settings: Settings,
     celery: Celery,
     queue: QueueName,
     name: str,
@@ -125,9 +136,11 @@ def _serve(
     beat: bool = False,
 ) -> None:
     """Run Celery's worker in this process; never a forked pool: the engine does not survive it."""
+    signals.worker_ready.connect(_say_how_long, weak=False)
     if ready is not None:
         signals.worker_ready.connect(lambda **_: ready.touch(), weak=False)
         signals.worker_shutting_down.connect(lambda **_: ready.unlink(missing_ok=True), weak=False)
+    metrics.serve(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     worker = celery.Worker(
         hostname=f"{name}@{socket.gethostname()}",
@@ -143,3 +156,10 @@ def _serve(
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again took a twentieth of a job's CPU
     worker.start()
+
+
+def _say_how_long(**_: object) -> None:
+    """The cold start: from the process's birth, imports and all, until it serves."""
+    birth = float(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    up = float(Path("/proc/uptime").read_text().split()[0])
+    metrics.started.set(up - birth / os.sysconf("SC_CLK_TCK"))

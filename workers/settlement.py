@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app import metrics
 from app.db import budgets, costs, events, intake, jobs, queue, renditions
-from app.db.cache import Known
 from app.db.costs import NewInference
 from app.db.jobs import Success
 from app.db.ledger import Bill
@@ -20,6 +20,7 @@ from app.domain.job import JobStatus, Lane
 from app.domain.terms import Review
 from app.erasing import forget_unneeded
 from app.errors import ImpastoError
+from workers.hardware import peak_bytes
 from workers.studio import Finished, Picture, Work, Workplace, changed
 
 log = logging.getLogger(__name__)
@@ -64,15 +65,11 @@ def _store(place: Workplace, group: Sequence[Work]) -> None:
 
 def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int]:
     done = [(work, work.picture) for work in group if work.picture]
-    hits = [(work, work.known) for work in group if work.known]
     broken = [(work, work.error) for work in group if work.error]
     with place.sessions.begin() as session:
         _keep(place, session, [file for work, _ in done for file in work.files])
-        successes = [_success(place, *pair) for pair in done]
-        successes += [_hit(work, known) for work, known in hits]
-        ended = jobs.succeed(session, successes, by=place.worker)
+        ended = jobs.succeed(session, [_success(place, *pair) for pair in done], by=place.worker)
         renditions.add(session, [part for work, _ in done for part in _parts(work, ended)])
-        renditions.copy(session, _copied(hits, ended))
         measured = [_inference(place, *pair) for pair in done if pair[0].held.id in ended]
         costs.add(session, measured)
         for work, _ in done:
@@ -84,6 +81,7 @@ def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int
     over = ended | failed
     for work, picture in done:
         if work.held.id in ended:
+            _tell(work, picture)
             tiled = work.commission is not None
             pixels = picture.asset.width * picture.asset.height
             place.meter.drawn(work.row.lane, pixels, work.drawn_usage, tiled=tiled)
@@ -93,6 +91,13 @@ def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int
     for lane in lanes | set(budgets.let_in(session)):
         place.tickets.work(lane)
     return {"claimed": len(group), "succeeded": len(ended), "broken": len(broken)}
+
+
+def _tell(work: Work, picture: Picture) -> None:
+    metrics.seen(list(work.timings.items()))
+    metrics.signed.inc(picture.signatures)
+    for warning in work.warnings:
+        metrics.quality.labels(warning).inc()
 
 
 def _keep(place: Workplace, session: Session, files: Sequence[Finished]) -> None:
@@ -158,25 +163,6 @@ def _parts(work: Work, ended: set[UUID]) -> Iterator[NewRendition]:
         )
 
 
-def _copied(hits: Sequence[tuple[Work, Known]], ended: set[UUID]) -> dict[UUID, UUID]:
-    """Of those that need not be drawn and have renditions, who drew them."""
-    its = ((work, known) for work, known in hits if work.row.parameters.get("renditions"))
-    return {work.held.id: known.job_id for work, known in its if work.held.id in ended}
-
-
-def _hit(work: Work, known: Known) -> Success:
-    """What was drawn before costs nothing; who must see it is asked all the same."""
-    return Success(
-        held=work.held,
-        output_digest=known.output_digest,
-        cost_micros=0,
-        timings="{}",
-        warnings=known.warnings,
-        review=_to_be_seen(work, known.warnings),
-        rendered_by=known.job_id,
-    )
-
-
 def _to_be_seen(work: Work, warnings: Sequence[str]) -> bool:
     rule = work.row.review
     return rule is not None and Review.parse(rule).wants(work.held.id, warnings)
@@ -189,6 +175,7 @@ def _waiting(session: Session, done: Sequence[tuple[Work, Picture]]) -> set[Lane
 
 
 def _inference(place: Workplace, work: Work, picture: Picture) -> NewInference:
+    sealed = picture.sealed
     return NewInference(
         job_id=work.held.id,
         attempt=work.held.attempt,
@@ -198,8 +185,15 @@ def _inference(place: Workplace, work: Work, picture: Picture) -> NewInference:
         batch_size=picture.cost.batch_size,
         device_ms=picture.cost.device_ms,
         pixel_share=picture.cost.pixel_share,
+        worker=place.worker,
+        hardware=place.hardware,
         software=place.software,
-        manifest_label=picture.sealed.label,
-        manifest_digest=picture.sealed.manifest,
-        certificate_digest=picture.sealed.certificate,
+        image=place.image,
+        peak_bytes=peak_bytes(),
+        drawn_digest=sealed.drawn or picture.asset.digest,
+        manifest_label=sealed.label,
+        manifest_digest=sealed.manifest,
+        certificate_digest=sealed.certificate,
+        certificate_serial=sealed.serial,
+        stamped_at=sealed.stamped_at,
     )

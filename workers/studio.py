@@ -11,8 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from app.db import Sessions
-from app.db.cache import Known
+from app.db import Sessions, budgets, events
 from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.domain.parameters import Output, Parameters
@@ -47,6 +46,8 @@ class Workplace:
     engine: str
     device: str
     software: str  #: version and commit of what runs here
+    image: str | None = None  #: digest of the container it runs in
+    hardware: str | None = None  #: what its device is
     stylizer: str | None  #: digest of its network; None serves every style (the null engine)
     sessions: Sessions
     storage: Storage
@@ -119,7 +120,6 @@ class Work:
     picture: Picture | None = None
     renditions: dict[str, Finished] = field(default_factory=dict)  #: by name, in order
     renditions_ms: float = 0.0  #: of CPU, for them alone
-    known: Known | None = None  #: its picture, where it was drawn before
     error: ImpastoError | None = None
     also: Callable[[Session], None] | None = None  #: written in the transaction of its success
 
@@ -168,11 +168,17 @@ def changed(ended: Sequence[Row[Any]]) -> list[UUID]:
     return [row.id for row in ended] + list({row.campaign_id for row in ended if row.campaign_id})
 
 
-def tell(place: Workplace, ended: Sequence[Row[Any]], told: bool) -> None:
-    """Wake who waits for jobs that ended before they were begun, and the post if it has to go."""
+def tell(place: Workplace, ended: Sequence[Row[Any]], session: Session) -> None:
+    """
+    After the commit: wake who waits for jobs that ended before they were begun.
+
+    And the post, if it has to go, and workers for what a budget has room for by now.
+    """
     place.announce(changed(ended))
-    if told:
+    if events.written(session):
         place.tickets.deliver()
+    for lane in budgets.let_in(session):
+        place.tickets.work(lane)
 
 
 def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:

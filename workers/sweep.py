@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable
 
+from app import metrics
 from app.db import Sessions, deadlines, deliveries, events, expiries, idempotency, lost, moves
 from app.db.queue import waiting_lanes
-from app.erasing import erase, retain
+from app.erasing import clean, erase, retain
 from app.errors import ImpastoError
 from app.queue import QueueName, Tickets, queue_of
 from app.storage import Storage
@@ -43,6 +44,9 @@ def sweep(
             tickets.work(lane)
     if due:
         tickets.deliver()
+    metrics.rescued.inc(rescued)
+    metrics.expired.inc(expired)
+    metrics.swept.set_to_current_time()
     found = {
         "rescued": rescued,
         "expired": expired,
@@ -58,7 +62,11 @@ def sweep(
 def _forget(sessions: Sessions, storage: Storage) -> dict[str, int]:
     """A store that is away, or does not let us delete, makes it wait; nothing else does."""
     try:
-        return {"erased": erase(sessions, storage), "retained": retain(sessions, storage)}
+        return {
+            "erased": erase(sessions, storage),
+            "retained": retain(sessions, storage),
+            "cleaned": clean(sessions, storage),
+        }
     except ImpastoError as error:
         log.warning("what is to be erased waits: %s", error)
-        return {"erased": 0, "retained": 0}
+        return {"erased": 0, "retained": 0, "cleaned": 0}

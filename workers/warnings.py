@@ -4,6 +4,7 @@ from typing import Final
 
 import numpy as np
 
+from app import metrics
 from app.domain.review import FLAT, UNCHANGED
 from workers.finish import Pixels
 
@@ -26,7 +27,9 @@ def warnings(drawn: Pixels, content: Pixels | None, *, strength: float) -> tuple
     At strength 0 the photograph is what was asked for. Without `content` only flatness is told.
     """
     found = []
-    if float((drawn.astype(np.float32) @ LUMA).std()) < FLAT_BELOW:
+    spread = float((drawn.astype(np.float32) @ LUMA).std())
+    metrics.deviation.observe(spread)
+    if spread < FLAT_BELOW:
         found.append(FLAT)
     if content is not None and strength > 0 and drawn.shape == content.shape:
         apart = np.abs(drawn.astype(np.int16) - content).mean()

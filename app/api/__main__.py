@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
+from app import gauges, metrics
 from app.api.deps import State, opened
 from app.api.main import Lifespan, create_app
 from app.catalog import Catalog
@@ -69,6 +70,12 @@ def production(desk: Desk) -> Lifespan:
     return lifespan
 
 
+def _answer_scrapes(desk: Desk) -> None:
+    if desk.settings.metrics_port is not None:
+        gauges.register(desk.sessions)
+        metrics.serve(desk.settings)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m app.api", description=__doc__)
@@ -78,6 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         desk = open_desk(settings())
+        _answer_scrapes(desk)
     except Misconfigured as error:
         sys.exit(str(error))
     uvicorn.run(

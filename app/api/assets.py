@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from app.api.deps import TheDesk, admit, takes
+from app.api.deps import TheDesk, admit, state_of, takes
 from app.api.links import asset_url, check_asset_url
 from app.api.problems import documented
 from app.api.replies import not_modified, unchanged
@@ -37,6 +37,9 @@ from app.submission import Desk
 
 REDIRECT_SECONDS: Final = 3600  #: how long the store's own address opens
 YEAR: Final = 31_536_000
+
+_RANGE: Final = "([0-9]+-[0-9]*|-[0-9]+)"
+RANGES: Final = rf"bytes=\s*{_RANGE}(\s*,\s*{_RANGE})*\s*"
 
 #: A picture is a picture, also for a browser that would rather see a page in it.
 LOCKED: Final = {"Content-Security-Policy": "default-src 'none'; sandbox"}
@@ -76,7 +79,10 @@ async def get_asset(
     expires: Annotated[int, Query(description="Part of a signed link.")] = 0,
     signature: Annotated[str | None, Query(description="Part of a signed link.")] = None,
     if_none_match: Annotated[str | None, Header()] = None,
-    range: Annotated[str | None, Header(description="`bytes=0-99`")] = None,
+    range: Annotated[
+        str | None,
+        Header(description="`bytes=0-99`", json_schema_extra={"pattern": f"^{RANGES}$"}),
+    ] = None,
     territory: Annotated[
         Territory | None, Query(description="Where it will be shown; some licences limit that.")
     ] = None,
@@ -91,7 +97,7 @@ async def get_asset(
         check_asset_url(desk.settings, owner, sha256, expires, signature)
         tenant_id, audience = owner, "public"
     else:
-        caller = await admit(request, Scope.READ)
+        caller = await admit(state_of(request), request.headers, Scope.READ)
         tenant_id, audience = caller.tenant_id, "private"
     places = _places(desk, request, territory)
     asset, cleared = await run_in_threadpool(_asset, desk, tenant_id, sha256, places)
@@ -170,7 +176,7 @@ def picture(
     )
 
 
-_RANGES: Final = re.compile(r"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+))*\s*")
+_RANGES: Final = re.compile(RANGES)
 
 
 def _check_range(wanted: str | None, size: int) -> None:

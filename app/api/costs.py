@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api.cost_schemas import CostGroup
 from app.api.deps import KEYED, Limit, TenantId, TheDesk
+from app.api.moments import Moment
 from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.schemas import Page
@@ -22,13 +23,10 @@ from app.focus import as_csv, lines
 from app.submission import Desk
 
 DAYS: Final = 30  #: without `since`
-YEARS: Final = range(1970, 9_000)
 
 router = APIRouter(prefix="/v1/costs", tags=["costs"], **KEYED)
 
-Moment = Annotated[
-    datetime | None, Query(description="A moment or a day; UTC where it names no zone.")
-]
+When = Annotated[Moment | None, Query(description="A moment or a day; UTC where it names no zone.")]
 GroupBy = Annotated[
     str | None,
     Query(
@@ -43,9 +41,9 @@ GroupCursor = Annotated[
 ]
 
 
-def _span(since: Moment = None, until: Moment = None) -> Span:
-    until = _utc("until", until) if until else datetime.now(UTC)
-    since = _utc("since", since) if since else until - timedelta(days=DAYS)
+def _span(since: When = None, until: When = None) -> Span:
+    until = until or datetime.now(UTC)
+    since = since or until - timedelta(days=DAYS)
     if since >= until:
         reason = {"pointer": "/since", "detail": "must be before until"}
         raise InvalidRequest("since must be before until.", errors=[reason])
@@ -125,11 +123,3 @@ def _named(key: str, group_by: str | None) -> str | None:
     if group_by == "principal" and key:
         return f"imp_{key}"
     return (plain(key) if group_by == "style" else key) or None
-
-
-def _utc(name: str, moment: datetime) -> datetime:
-    """Raises `InvalidRequest` for years in which zones and spans would overflow."""
-    if moment.year not in YEARS:
-        reason = {"pointer": f"/{name}", "detail": f"must be from {YEARS[0]} to {YEARS[-1]}"}
-        raise InvalidRequest(f"{name} is no moment of this service.", errors=[reason])
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ from fastapi import Header
 from pydantic import TypeAdapter, ValidationError
 
 from app.domain.requests import JobOptions
-from app.domain.terms import CancelAfter
+from app.domain.terms import DURATION, CancelAfter
 from app.errors import InvalidRequest
 
 Options = TypeVar("Options", bound=JobOptions)
@@ -17,6 +17,7 @@ CancelAfterHeader = Annotated[
         description="Work that still waits after so long expires and is not billed: `600` seconds,"
         " `10m`, `2h`, `1d`. Also a field of the body, `cancel_after`.",
         examples=["10m"],
+        json_schema_extra={"pattern": DURATION},
     ),
 ]
 _SECONDS: Final[TypeAdapter[int | None]] = TypeAdapter(CancelAfter)

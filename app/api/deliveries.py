@@ -4,11 +4,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from app.api import hook_schemas, schemas
 from app.api.deps import KEYED, Cursor, Limit, TenantId, TheDesk
+from app.api.moments import ZonedMoment
 from app.api.pages import Pages, answer
 from app.api.problems import documented
 from app.api.replies import UNCACHED, reply
@@ -111,8 +111,8 @@ def replay_range(
     desk: TheDesk,
     tenant_id: TenantId,
     endpoint_id: UUID,
-    since: Annotated[AwareDatetime, Query(description="RFC 3339, with its zone.")],
-    until: Annotated[AwareDatetime | None, Query(description="Now, unless given.")] = None,
+    since: Annotated[ZonedMoment, Query(description="RFC 3339, with its zone.")],
+    until: Annotated[ZonedMoment | None, Query(description="Now, unless given.")] = None,
     state: Annotated[
         DeliveryState | None, Query(description="`failed`: only what was lost.")
     ] = None,

@@ -11,10 +11,12 @@ from fastapi import Depends, Header, Query, Request, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from pydantic_core import from_json
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from app.api.idempotency import HEADER, Once, once
 from app.api.keyring import Caller, Keyring
+from app.api.polls import Polls
 from app.api.problems import documented
 from app.api.turnstile import Stamps, Turnstile
 from app.bell import Listener
@@ -32,6 +34,7 @@ class State(TypedDict):
     listener: Listener
     keyring: Keyring
     turnstile: Turnstile | None  #: None where nothing is metered
+    polls: Polls
     request_id: NotRequired[str]
     caller: NotRequired[Caller]
     stamps: NotRequired[Stamps]  #: headers for whatever the answer is
@@ -41,33 +44,49 @@ class State(TypedDict):
 @asynccontextmanager
 async def opened(desk: Desk, broker_url: str) -> AsyncIterator[State]:
     """What every request gets, for as long as an event loop serves."""
-    keyring = Keyring(desk.sessions)
+    keyring = Keyring(desk.sessions, desk.admission.waiting)
     turnstile = Turnstile(desk.meter) if desk.meter else None
+    polls = Polls(desk)
     async with Listener(broker_url) as listener:
-        yield {"desk": desk, "listener": listener, "keyring": keyring, "turnstile": turnstile}
+        yield {
+            "desk": desk,
+            "listener": listener,
+            "keyring": keyring,
+            "turnstile": turnstile,
+            "polls": polls,
+        }
+    await polls.close()
     if turnstile:
         await turnstile.close()
     await keyring.close()
 
 
-async def admit(request: Request, scope: Scope) -> Caller:
+async def admit(state: State, headers: Headers, scope: Scope) -> Caller:
     """
-    Who is asking, if it may. Raises `Unauthorized`, `QuotaExceeded` and `InsufficientScope`.
+    Who is asking, if it may; a request is counted once, however many doors it passes.
+
+    Raises `Unauthorized`, `QuotaExceeded` and `InsufficientScope`.
     """
-    state = _state(request)
-    desk, turnstile = state["desk"], state["turnstile"]
-    caller, news = await state["keyring"].caller(request.headers)
-    if desk.meter and news:
-        desk.meter.know(caller.tenant_id, caller.quotas)
-    if turnstile:
-        stamps = state["stamps"] = []
-        await turnstile.count(caller.tenant_id, stamps)
+    caller = state.get("caller") or await _come_in(state, headers)
     if scope not in caller.scopes:
         raise InsufficientScope(
             f"This needs a key with the scope {scope.value!r}; yours has "
             f"{', '.join(sorted(caller.scopes)) or 'none'}.",
             needed=scope.value,
         )
+    return caller
+
+
+async def _come_in(state: State, headers: Headers) -> Caller:
+    desk, turnstile = state["desk"], state["turnstile"]
+    caller, news = await state["keyring"].caller(headers)
+    if desk.meter and news:
+        desk.meter.know(caller.tenant_id, caller.quotas)
+        desk.meter.note(caller.tenant_id, caller.waiting)
+    if turnstile:
+        stamps = state["stamps"] = []
+        await turnstile.count(caller.tenant_id, stamps)
+    state["caller"] = caller
     return caller
 
 
@@ -79,7 +98,7 @@ class KeyedRoute(APIRoute):
         scope = self._scope()
 
         async def keyed(request: Request) -> Response:
-            caller = _state(request)["caller"] = await admit(request, scope)
+            caller = await admit(state_of(request), request.headers, scope)
             if "POST" in (self.methods or ()) and HEADER in request.headers:
                 return await once(request, caller.tenant_id, strict)
             return await strict(request)
@@ -125,17 +144,17 @@ def preferred_wait(prefer: str) -> float | None:
 
 # Getters are `async`: a plain `def` would cost each of them a trip through the thread pool.
 async def _desk(request: Request) -> Desk:
-    state = _state(request)
+    state = state_of(request)
     caller = getattr(request.state, "caller", None)  # of keyed routes; links have none
     return state["desk"] if caller is None else replace(state["desk"], principal=caller.prefix)
 
 
 async def _listener(request: Request) -> Listener:
-    return _state(request)["listener"]
+    return state_of(request)["listener"]
 
 
 async def _tenant(request: Request) -> UUID:
-    return _state(request)["caller"].tenant_id
+    return state_of(request)["caller"].tenant_id
 
 
 async def _once(request: Request) -> Once | None:
@@ -144,11 +163,12 @@ async def _once(request: Request) -> Once | None:
 
 async def _principal(request: Request) -> str:
     """Only after `KeyedRoute`: the key has been found good by then."""
-    return _state(request)["caller"].actor
+    return state_of(request)["caller"].actor
 
 
-def _state(request: Request) -> State:
-    return cast(State, request.state)  # FastAPI does not take Request[State] for a parameter
+def state_of(request: Request) -> State:
+    """What the lifespan handed to a request, and what it carries itself."""
+    return cast(State, request.scope["state"])
 
 
 TheDesk = Annotated[Desk, Depends(_desk)]

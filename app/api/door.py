@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from secrets import token_hex
+from time import perf_counter
 from typing import Any, Final
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import answer
-from app.errors import BodyTooLarge, ImpastoError
+from app import metrics
+from app.api.problems import answer, known
+from app.errors import BodyTooLarge
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 DRAINED: Final = 64 * 1024  #: unread bytes that the server throws away to keep a connection
@@ -32,15 +34,17 @@ class Door:
         limit = scope["state"]["desk"].settings.limits.body_bytes
         body = _Body(receive, limit, _promised(headers))
         reply = _Reply(send, name, body, scope["state"])
+        start = perf_counter()
         try:
             body.check()
             await self._app(scope, body, reply)
         except Exception as error:
-            if reply.started:
+            if reply.status:
                 raise  # half an answer is out: the server closes the connection
-            known = error if isinstance(error, ImpastoError) else _unexpected(error)
-            response = answer(known, path=scope["path"], request_id=name.decode())
+            response = answer(known(error), path=scope["path"], request_id=name.decode())
             await response(scope, receive, reply)
+        finally:
+            _count(scope, reply.status, perf_counter() - start)
 
 
 class _Body:
@@ -100,11 +104,11 @@ class _Reply:
         self._body = body
         self._state = state
         self._lingers = False
-        self.started = False
+        self.status = 0  #: 0: nothing is out yet
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started = True
+            self.status = message["status"]
             headers = [
                 *message["headers"],
                 (b"x-request-id", self._name),
@@ -122,6 +126,13 @@ class _Reply:
         await self._send(message)
 
 
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    """By the route as it is declared: a path may hold anything, a method too."""
+    route = getattr(scope.get("route"), "path", "none")
+    method = scope["method"] if route != "none" else "any"
+    metrics.requests.labels(method, route, f"{status // 100}xx").observe(seconds)
+
+
 def _name(given: bytes | None) -> bytes:
     """The caller's own name for the request, if it may stand in a log; else a new one."""
     if given is not None and REQUEST_ID.fullmatch(given):
@@ -135,9 +146,3 @@ def _promised(headers: Mapping[bytes, bytes]) -> int | None:
         return None
     length = headers.get(b"content-length", b"0")
     return int(length) if length.isdigit() else None
-
-
-def _unexpected(error: Exception) -> ImpastoError:
-    broken = ImpastoError(type(error).__name__)
-    broken.__cause__ = error
-    return broken

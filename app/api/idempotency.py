@@ -23,7 +23,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
-from app.api.problems import MEDIA_TYPE, documented
 from app.api.replies import Secret
 from app.db import idempotency
 from app.db.idempotency import Answer
@@ -34,18 +33,27 @@ from app.submission import Desk
 
 HEADER: Final = "idempotency-key"
 REPLAYED: Final = "Idempotent-Replayed"  #: on an answer that was given before
-_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_BARE: Final = r"[\x21\x23-\x7e][\x21-\x7e]{0,254}"
+_TOKEN: Final = re.compile(_BARE)
 _STRING: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
 
 PARAMETER: Final[dict[str, Any]] = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 257,
+        "pattern": f"^(?:{_STRING.pattern}|{_BARE})$",
+    },
     "description": "A name of your making for this request. Who repeats it within 24 hours gets"
     " the first answer again, with `Idempotent-Replayed: true`, and nothing is done twice.",
     "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }
+
+#: What a key may be refused for.
+KINDS: Final = (IdempotencyKeyInvalid, IdempotencyInFlight, IdempotencyKeyReused)
 
 IN_MEMORY: Final = 2**20  #: bytes of a body; the rest waits in a file
 CHUNK: Final = 2**16
@@ -120,26 +128,12 @@ async def once(
                 await run_in_threadpool(its.close)
 
 
-def document(operation: dict[str, Any]) -> None:
-    """Say so in an operation of the OpenAPI document."""
-    operation.setdefault("parameters", []).append(PARAMETER)
-    kinds = (IdempotencyKeyInvalid, IdempotencyInFlight, IdempotencyKeyReused)
-    for status, said in documented(*kinds).items():
-        known = operation["responses"].setdefault(str(status), said)
-        if known is not said:
-            known["description"] = "\n\n".join((known["description"], said["description"]))
-            theirs = known["content"][MEDIA_TYPE]["examples"]
-            known["content"][MEDIA_TYPE]["examples"] = (
-                theirs | said["content"][MEDIA_TYPE]["examples"]
-            )
-
-
 def named(value: str) -> str:
     """The key of a header, a structured-field string or bare. Raises `IdempotencyKeyInvalid`."""
     text = value.strip()
     if quoted := _STRING.fullmatch(text):
         return quoted[1].replace('\\"', '"').replace("\\\\", "\\")
-    if not text.startswith('"') and _TOKEN.fullmatch(text):
+    if _TOKEN.fullmatch(text):
         return text
     raise IdempotencyKeyInvalid("Idempotency-Key: 1 to 255 printable ASCII characters.")
 

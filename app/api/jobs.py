@@ -1,7 +1,5 @@
 """Single pictures: hand one in, ask how it is, wait for it, withdraw it."""
 
-import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -10,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.api import examples, schemas
+from app.api import examples, job_answer, schemas
 from app.api.deadline import CancelAfterHeader, with_deadline
 from app.api.deps import (
     KEYED,
@@ -24,13 +22,10 @@ from app.api.deps import (
     TheOnce,
     preferred_wait,
 )
-from app.api.links import window
 from app.api.orders import FORM, Order, read_order
 from app.api.pages import Pages, answer
 from app.api.problems import documented
-from app.api.replies import UNCACHED, not_modified, reply, unchanged
 from app.api.shown import job_shown
-from app.bell import LOOK_AGAIN, Listener
 from app.db import events, jobs, reading
 from app.db.licences import UNLICENSED
 from app.domain.job import JobStatus
@@ -46,6 +41,8 @@ from app.errors import (
     NotFound,
     NotOffered,
     PresetRetired,
+    QueueFull,
+    QuotaExceeded,
     RenditionTooLarge,
     ServiceUnavailable,
     SourceForbidden,
@@ -54,9 +51,6 @@ from app.errors import (
     UnknownUpload,
 )
 from app.submission import Desk, accept_input, accept_picture
-
-POLL_AFTER: Final = "1"  #: seconds; what `Retry-After` says of a job that has not ended
-REVIEWED_AFTER: Final = "60"  #: and of one that awaits review
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], **KEYED)
 
@@ -91,6 +85,7 @@ BODY: Final[dict[str, Any]] = {
             *(UnknownPreset, PresetRetired, RenditionTooLarge),
             *(NotOffered, NoStylePicture, InvalidTags),
             *UNLICENSED,
+            *(QuotaExceeded, QueueFull),
         ),
     },
 )
@@ -112,10 +107,10 @@ async def create_job(
     order = replace(order, options=with_deadline(order.options, cancel_after))
     job_id = await run_in_threadpool(_accept, desk, tenant_id, order)
     if once is not None and preferred_wait(prefer):  # nobody works on it before the COMMIT
-        accepted = await run_in_threadpool(shown, desk, tenant_id, job_id, pending=202)
+        accepted = await run_in_threadpool(job_answer.shown, desk, tenant_id, job_id, pending=202)
         await run_in_threadpool(once.keep, accepted)
         desk = once.desk
-    return await _answer(desk, listener, tenant_id, job_id, prefer, pending=202)
+    return await job_answer.answer(desk, listener, tenant_id, job_id, prefer, pending=202)
 
 
 @router.get(
@@ -133,7 +128,7 @@ async def get_job(
     prefer: Prefer = "",
 ) -> Response:
     """Poll with `If-None-Match`, at the pace of `Retry-After`; or wait with `Prefer: wait=N`."""
-    return await _answer(desk, listener, tenant_id, job_id, prefer, if_none_match)
+    return await job_answer.answer(desk, listener, tenant_id, job_id, prefer, if_none_match)
 
 
 @router.post(
@@ -149,7 +144,7 @@ def cancel_job(desk: TheDesk, tenant_id: TenantId, job_id: UUID) -> Response:
         told = events.written(session)
     if told:
         desk.tickets.deliver()
-    return shown(desk, tenant_id, job_id)
+    return job_answer.shown(desk, tenant_id, job_id)
 
 
 @router.get(
@@ -180,78 +175,3 @@ def _accept(desk: Desk, tenant_id: UUID, order: Order) -> UUID:
     if isinstance(order.picture, bytes):
         return accept_picture(desk, tenant_id, order.options, order.picture, order.mask)
     return accept_input(desk, tenant_id, order.options, order.picture)
-
-
-async def _answer(
-    desk: Desk,
-    listener: Listener,
-    tenant_id: UUID,
-    job_id: UUID,
-    prefer: str,
-    if_none_match: str | None = None,
-    *,
-    pending: int = 200,
-) -> Response:
-    wait = preferred_wait(prefer)
-    if wait:
-        await _ended(desk, listener, tenant_id, job_id, wait)
-    response = await run_in_threadpool(
-        shown, desk, tenant_id, job_id, if_none_match, pending=pending
-    )
-    if wait is not None:
-        response.headers["Preference-Applied"] = f"wait={wait:.0f}"
-    elif "respond-async" in prefer.lower():
-        response.headers["Preference-Applied"] = "respond-async"
-    return response
-
-
-async def _ended(
-    desk: Desk, listener: Listener, tenant_id: UUID, job_id: UUID, seconds: float
-) -> None:
-    """Return when the job has ended or awaits review, or after so many seconds."""
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + seconds
-    with listener.hearing(job_id) as rung:
-        while await run_in_threadpool(_is_open, desk, tenant_id, job_id):
-            left = deadline - clock()
-            if left <= 0:
-                return
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(rung.wait(), min(left, LOOK_AGAIN))
-                return  # who rings has committed, and rings for what has ended only
-
-
-def _is_open(desk: Desk, tenant_id: UUID, job_id: UUID) -> bool:
-    with desk.sessions() as session:
-        _, status = reading.job_state(session, tenant_id, job_id)
-    return status.open  # a reviewer may take days: nobody waits for one
-
-
-def shown(
-    desk: Desk,
-    tenant_id: UUID,
-    job_id: UUID,
-    if_none_match: str | None = None,
-    *,
-    pending: int = 200,
-) -> Response:
-    """The job, or 304 for the price of its version; `pending` is the status until it has ended."""
-    with desk.sessions() as session:
-        if if_none_match is not None:
-            version, status = reading.job_state(session, tenant_id, job_id)
-            headers = _headers(desk, version, status)
-            if unchanged(if_none_match, headers["ETag"]):
-                return not_modified(headers)
-        row = reading.job(session, tenant_id, job_id)
-        forecast = desk.outlook.of_job(session, desk.settings, row.Job)
-    content = job_shown(desk.settings, row, forecast)
-    headers = _headers(desk, row.Job.version, content.status)
-    if pending == 202:
-        headers["Location"] = content.urls.get
-    return reply(content, 200 if content.status.final else pending, headers)
-
-
-def _headers(desk: Desk, version: int, status: JobStatus) -> dict[str, str]:
-    after = POLL_AFTER if status.open else REVIEWED_AFTER
-    pace = {} if status.final else {"Retry-After": after}
-    return {**UNCACHED, "ETag": f'"{version}-{window(desk.settings)}"', **pace}

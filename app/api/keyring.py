@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from time import monotonic
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 
@@ -32,6 +33,7 @@ class Caller:
     prefix: str  #: of its key
     scopes: frozenset[Scope]
     quotas: Mapping[str, int]  #: where they are not everybody's
+    waiting: int = 0  #: pictures of its tenant's, when the key was looked up
 
     @property
     def actor(self) -> str:
@@ -46,8 +48,9 @@ class Keyring:
     Lives on the event loop: no lock. A look-up costs a tenth of a bulk upload's time otherwise.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, sessions: Sessions, waiting: Callable[[Session, UUID], int]) -> None:
+        """`waiting` says how many of a tenant's pictures wait."""
+        self._sessions, self._waiting = sessions, waiting
         self._known: dict[bytes, tuple[Caller, float]] = {}
         self._notes: set[asyncio.Task[None]] = set()
 
@@ -59,12 +62,13 @@ class Keyring:
         if known is not None and known[1] >= monotonic():
             return known[0], False
         self._known.pop(digest, None)
-        row = await run_in_threadpool(self._ask, key)
+        row, amount = await run_in_threadpool(self._ask, key)
         if row.idles:
             self._note(row.id)
         if len(self._known) >= MOST:
             self._known.clear()
-        caller = Caller(row.tenant_id, row.prefix, frozenset(map(Scope, row.scopes)), row.quotas)
+        scopes = frozenset(map(Scope, row.scopes))
+        caller = Caller(row.tenant_id, row.prefix, scopes, row.quotas, amount)
         self._known[digest] = caller, monotonic() + SECONDS
         return caller, True
 
@@ -72,9 +76,10 @@ class Keyring:
         """Wait for what is being written down."""
         await asyncio.gather(*self._notes)
 
-    def _ask(self, key: str) -> Row[Any]:
+    def _ask(self, key: str) -> tuple[Row[Any], int]:
         with self._sessions() as session:
-            return keys.opened(session, key)
+            row = keys.opened(session, key)
+            return row, self._waiting(session, row.tenant_id)
 
     def _note(self, key_id: UUID) -> None:
         """Write down that a key is used, once a minute and beside the request."""

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
-from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from starlette.middleware import Middleware
 
 import app
@@ -18,13 +15,14 @@ from app.api import (
     control,
     costs,
     deliveries,
+    document,
     endpoints,
     erasures,
     estimates,
     governance,
     handover,
     health,
-    idempotency,
+    items,
     jobs,
     keys,
     kinds,
@@ -41,8 +39,8 @@ from app.api import (
 )
 from app.api.deps import State
 from app.api.door import Door
+from app.api.peephole import Peephole
 from app.api.schemas import Welcome
-from app.domain.requests import CampaignOptions, CampaignRequest, JobRequest
 
 Lifespan: TypeAlias = Callable[[FastAPI], AbstractAsyncContextManager[State]]
 
@@ -64,15 +62,16 @@ def create_app(lifespan: Lifespan) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         redirect_slashes=False,  # a redirected POST loses its body in half of all clients
-        middleware=[Middleware(Door)],
+        middleware=[Middleware(Door), Middleware(Peephole)],
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        responses={"default": _default()},
+        responses=document.UNSAID,
     )
     problems.add_problems(api)
     for part in (
         uploads,
         jobs,
         campaigns,
+        items,
         manifests,
         handover,
         streams,
@@ -96,40 +95,10 @@ def create_app(lifespan: Lifespan) -> FastAPI:
     for router in (keys.router, tenant.router, tenant.log, erasures.router, uploads.signed):
         api.include_router(router)
     api.get("/", include_in_schema=False)(welcome)
-    api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
+    api.openapi = lambda: document.of(api)  # type: ignore[method-assign]
     return api
 
 
 async def welcome() -> Welcome:
     """Where everything is."""
     return Welcome(version=app.__version__)
-
-
-def _openapi(api: FastAPI) -> dict[str, Any]:
-    """What FastAPI can tell of the routes, and the shapes that they read and answer themselves."""
-    if api.openapi_schema is None:
-        api.openapi_schema = get_openapi(
-            title=api.title,
-            version=api.version,
-            summary=api.summary,
-            description=api.description,
-            routes=api.routes,
-        )
-        shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-            (JobRequest, "validation"),
-            (CampaignRequest, "validation"),
-            (CampaignOptions, "validation"),
-            (problems.Problem, "serialization"),
-        ]
-        _, schema = models_json_schema(shapes, ref_template="#/components/schemas/{model}")
-        known = api.openapi_schema["components"]["schemas"]
-        api.openapi_schema["components"]["schemas"] = {**schema["$defs"], **known}
-        for methods in api.openapi_schema["paths"].values():
-            if "post" in methods:
-                idempotency.document(methods["post"])
-    return api.openapi_schema
-
-
-def _default() -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": "A problem.", "content": {problems.MEDIA_TYPE: {"schema": schema}}}

@@ -19,10 +19,11 @@ from app.api.pages import Pages, answer
 from app.api.problems import documented, invalid
 from app.bulk import accept_manifest
 from app.db import campaigns, manifests
+from app.domain.manifest import Format
 from app.domain.requests import CampaignOptions, CampaignRequest, ManifestRequest
 from app.errors import BadRequest, BodyTooLarge, InvalidRequest, NotFound
 from app.listings import listed
-from app.manifest import Format, entries, format_of
+from app.manifest import entries, format_of
 from app.submission import Desk, accept_campaign
 
 IN_MEMORY: Final = 2**20  #: bytes of a manifest; the rest waits in a file
@@ -59,14 +60,15 @@ BODY: Final[dict[str, Any]] = {
                     "required": ["campaign", "manifest"],
                     "additionalProperties": False,
                     "properties": {
-                        "campaign": {
-                            "type": "string",
-                            "description": "`CampaignOptions` as JSON.",
-                        },
+                        "campaign": {"$ref": "#/components/schemas/CampaignOptions"},
                         "manifest": {"type": "string", "format": "binary"},
                     },
                 },
-                "example": {"campaign": "(JSON)", "manifest": "(a CSV or JSONL file)"},
+                "encoding": {"manifest": {"contentType": ", ".join(Format)}},
+                "example": {
+                    "campaign": examples.CAMPAIGN_OPTIONS,
+                    "manifest": examples.MANIFESTS["text/csv"],
+                },
             },
         },
     },
@@ -140,6 +142,8 @@ async def ordered(request: Request, desk: Desk) -> AsyncIterator[Order]:
     media_type = request.headers.get("content-type", "")
     kind = media_type.partition(";")[0].strip().lower()
     limit = desk.settings.limits.manifest_bytes
+    if "options" in request.query_params and format_of(kind) is None:
+        raise _field("options", "goes with a manifest that is the body")
     if kind == "application/json":
         yield Order(_valid(CampaignRequest, await _json(request)))
     elif kind == "multipart/form-data":

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from app.api.problems import invalid
+from app.domain.licence import ChannelText
 from app.domain.parameters import SOFT, Feather, OutputFormat, Quality
-from app.domain.requests import Input, JobOptions, JobRequest
+from app.domain.requests import Input, JobOptions, JobRequest, WebUrl
+from app.domain.told import never_null
 from app.errors import BadRequest, InvalidRequest
 from app.sources import MaskFile
 
@@ -41,6 +43,11 @@ _SCHEMAS: Final = FormOptions.model_json_schema()["properties"]
 FIELD_BYTES: Final = 64 * 1024  #: of one field that is not the picture
 FIELDS: Final = 20
 
+
+def _text(kind: Any, description: str) -> dict[str, Any]:
+    return {**TypeAdapter(kind).json_schema(), "description": description}
+
+
 #: The form, for OpenAPI: what `JobOptions` holds, flat, because forms are.
 FORM: Final[dict[str, Any]] = {
     "type": "object",
@@ -48,7 +55,7 @@ FORM: Final[dict[str, Any]] = {
     "additionalProperties": False,
     "properties": {
         "content": {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP."},
-        **{name: _SCHEMAS[name] for name in _CONTROLS},
+        **{name: never_null(_SCHEMAS[name]) for name in _CONTROLS},
         "mask": {
             "type": "string",
             "format": "binary",
@@ -63,12 +70,12 @@ FORM: Final[dict[str, Any]] = {
             "default": False,
             "description": "What JSON calls `quality: print`; `quality` here is the file's.",
         },
-        "territory": {"type": "string", "description": "ISO 3166-1 alpha-2: `DE` or `DE,AT`."},
-        "channel": {"type": "string", "description": "`web`, or several: `web,social`."},
-        "metadata": {"type": "string", "description": "A JSON object."},
-        "tags": {"type": "string", "description": "A JSON object of texts."},
-        "webhook": {"type": "string", "description": '`{"url": ..., "events": [...]}` as JSON.'},
-        "webhook_url": {"type": "string", "format": "uri", "description": "Instead of `webhook`."},
+        "territory": {"$ref": "#/components/schemas/TerritoryText"},
+        "channel": _text(ChannelText, "`web`, or several: `web,social`."),
+        "metadata": {**_SCHEMAS["metadata"], "description": "A JSON object."},
+        "tags": {**_SCHEMAS["tags"], "description": "A JSON object of texts."},
+        "webhook": {"$ref": "#/components/schemas/WebhookRequest"},
+        "webhook_url": _text(WebUrl, "Instead of `webhook`."),
     },
 }
 _OUTPUT: Final = ("format", "quality", "size")
@@ -136,7 +143,7 @@ def _options(fields: dict[str, Any]) -> FormOptions:
         given = fields.pop("print")
         fields["quality"] = {"true": Quality.PRINT, "false": Quality.STANDARD}.get(given, given)
     try:
-        return FormOptions.model_validate(fields)
+        return FormOptions.model_validate(fields, strict=False)
     except ValidationError as error:
         # The form has no `output`: its three fields stand alone, and one has its own name.
         flat = [{**reason, "loc": _flat(reason["loc"])} for reason in error.errors()]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterator
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
+from app import metrics
 from app.errors import (
     BadRequest,
     ImpastoError,
@@ -21,13 +24,18 @@ from app.errors import (
     NotFound,
     RangeNotSatisfiable,
     ServiceUnavailable,
+    StyleNotLicensed,
     Unauthorized,
+    Withheld,
 )
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+SCHEMA: Final = {"schema": {"$ref": "#/components/schemas/Problem"}}  #: of every problem
 RETRY_AFTER: Final = 2  #: seconds
+METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+AWAY: Final = (OperationalError, InterfaceError, PoolTimeout)  #: the database is
 LONGEST: Final = 50  #: reasons in one answer; a campaign may have a thousand
 
 
@@ -53,12 +61,17 @@ class Problem(BaseModel):
 
 
 def catalogue() -> dict[str, type[ImpastoError]]:
-    """Every error by its code; of those that share one, the most general."""
+    """Every error of `app.errors` by its code; of those that share one, the most general.
+
+    Our client and command line have errors of their own, which no answer ever names.
+    """
     kinds: dict[str, type[ImpastoError]] = {}
     waiting: list[type[ImpastoError]] = [ImpastoError]
     while waiting:
         kind = waiting.pop(0)
-        kinds.setdefault(kind.code, kind)
+        ours = kind.__module__.startswith("app.errors")
+        if ours and issubclass(kinds.get(kind.code, kind), kind):
+            kinds[kind.code] = kind
         waiting += kind.__subclasses__()
     return kinds
 
@@ -101,32 +114,52 @@ def documented(*kinds: type[ImpastoError]) -> dict[int | str, dict[str, Any]]:
         response = responses.setdefault(kind.status, _undescribed())
         lines = [response["description"], f"`{kind.code}`: {kind.title}."]
         response["description"] = "\n\n".join(filter(None, lines))
-        response["content"][MEDIA_TYPE]["examples"][kind.code] = {"value": _example(kind)}
+        response["content"][MEDIA_TYPE]["examples"][kind.code] = {
+            "$ref": f"#/components/examples/{kind.code}"
+        }
     return responses
+
+
+def examples() -> dict[str, Any]:
+    """One problem of every kind, by its code: what `documented` refers to."""
+    return {code: {"value": _example(kind)} for code, kind in catalogue().items()}
 
 
 def add_problems(app: FastAPI) -> None:
     """Answer every error that leaves a route in the one shape."""
-    away = (OperationalError, InterfaceError, PoolTimeout)
-    kinds: tuple[type[Exception], ...] = (
-        ImpastoError,
-        RequestValidationError,
-        HTTPException,
-        *away,
-    )
-    for kind in kinds:
+    for kind in (ImpastoError, RequestValidationError, HTTPException, *AWAY):
         app.add_exception_handler(kind, _answer)
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    known = _known(error)
-    response = answer(known, path=request.url.path, request_id=request.state["request_id"])
+    problem = known(error)
+    if isinstance(problem, StyleNotLicensed):
+        metrics.refused.labels(_point(problem, request.url.path)).inc()
+    response = answer(problem, path=request.url.path, request_id=request.state["request_id"])
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
+    if isinstance(problem, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
 
 
-def _known(error: Exception) -> ImpastoError:
+def _methods(request: Request) -> Iterator[str]:
+    """What all routes of this path take together: the framework asks only the first."""
+    for method in METHODS:
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            yield method
+
+
+def _point(error: StyleNotLicensed, path: str) -> str:
+    """Which of the points where licences are checked: a claim's is counted by its worker."""
+    if isinstance(error, Withheld):
+        return "delivery"
+    return "approval" if "review" in path else "submission"
+
+
+def known(error: Exception) -> ImpastoError:
+    """What we say of an error, whoever raised it; of what nobody foresaw, that it was ours."""
     match error:
         case ImpastoError():
             return error
@@ -134,8 +167,12 @@ def _known(error: Exception) -> ImpastoError:
             return _invalid(error)
         case HTTPException():
             return _of_router(error)
-    log.warning("the database does not answer: %s", error)
-    return ServiceUnavailable("The database does not answer; try again.")
+    if isinstance(error, AWAY):
+        log.warning("the database does not answer: %s", error)
+        return ServiceUnavailable("The database does not answer; try again.")
+    broken = ImpastoError(type(error).__name__)
+    broken.__cause__ = error
+    return broken
 
 
 def _of_router(error: HTTPException) -> ImpastoError:
@@ -178,8 +215,7 @@ def _pointer(place: tuple[int | str, ...]) -> str:
 
 
 def _undescribed() -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {"description": "", "content": {MEDIA_TYPE: {"schema": schema, "examples": {}}}}
+    return {"description": "", "content": {MEDIA_TYPE: {**SCHEMA, "examples": {}}}}
 
 
 def _example(kind: type[ImpastoError]) -> dict[str, Any]:

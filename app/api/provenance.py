@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from uuid import UUID
@@ -16,9 +17,15 @@ from app.api import examples
 from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
 from app.api.replies import UNCACHED, reply
-from app.api.schemas import Cost, Provenance
-from app.api.shown import card_shown, cost_shown, provenance_shown, rendition_provenance
-from app.db import models, reading
+from app.api.schemas import Cost, Provenance, Reviewed
+from app.api.shown import (
+    card_shown,
+    cost_shown,
+    provenance_shown,
+    rendition_provenance,
+    reviewed_shown,
+)
+from app.db import models, origins, reading
 from app.db.models import AssetKind
 from app.domain.style import StyleStatus, plain
 from app.errors import Erased, NotFound
@@ -30,7 +37,7 @@ MEASURED: Final = ("baselines", "quality", "learned")  #: of a card; pages of nu
 router = APIRouter(prefix="/v1/provenance", tags=["provenance"], **KEYED)
 
 
-#: By stylizer and pin: rows of `reading.styles_used`.
+#: By stylizer and pin: rows of `origins.styles_used`.
 Styles: TypeAlias = dict[tuple[str, str], Row[Any]]
 
 
@@ -47,17 +54,45 @@ class StyleUsed(BaseModel):
     card: dict[str, Any] = Field(description="Where it comes from, and under which licence.")
 
 
+class KeyUsed(BaseModel):
+    """A key of yours, as lists of keys show it."""
+
+    prefix: str
+    name: str | None = Field(description="null: there is no such key any more.")
+
+
+class Approval(Reviewed):
+    """Who let the picture out, or did not, and why."""
+
+    key: KeyUsed | None = Field(description="null: nobody with a key has said anything.")
+
+
+class Machine(BaseModel):
+    """What drew it; null where that was not written down."""
+
+    worker: str | None = Field(description="The process, as the job's history names it.")
+    hardware: str | None = Field(description="Model of the device; of a GPU its driver, too.")
+    image: str | None = Field(description="Digest of the container, where the operator gave it.")
+    peak_bytes: int | None = Field(
+        description="The most memory that the worker, which draws many at once, had had by then."
+    )
+
+
 class Making(BaseModel):
     """One job that gave this output."""
 
     job_id: UUID
     campaign_id: UUID | None
     custom_id: str | None
+    submitted_by: KeyUsed | None
+    review: Approval | None = Field(description="null: nobody was to look at it.")
     attempt: int
+    rendered_by: UUID | None = Field(description="The job that drew it, where this one did not.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    drawn_at: datetime | None = Field(description="null: it was here already, nothing was drawn.")
+    drawn_at: datetime | None = Field(description="By whichever job; null: that is forgotten.")
+    machine: Machine | None = Field(description="null: nobody knows any more.")
     timings: dict[str, Any] | None = Field(description="Milliseconds per stage.")
     cost: Cost | None
     styles: list[StyleUsed]
@@ -93,7 +128,7 @@ def get_origin(
     with desk.sessions() as session:
         asset = reading.asset(session, tenant_id, sha256)
         rows = reading.made(session, tenant_id, sha256, LIMIT)
-        its = _styles(session, rows)
+        its = _looked_up(session, tenant_id, rows)
     origin = Origin(
         sha256=asset.digest,
         kind=asset.kind,
@@ -107,7 +142,46 @@ def get_origin(
     return reply(origin, 200, UNCACHED)
 
 
-def _making(settings: Settings, row: Row[Any], its: Styles, sha256: str) -> Making:
+@dataclass(frozen=True)
+class _Beside:
+    """What the jobs of one answer refer to."""
+
+    styles: Styles
+    machines: dict[UUID, Row[Any]]
+    names: dict[str, str]  #: of keys
+
+    def key(self, prefix: str | None) -> KeyUsed | None:
+        return None if prefix is None else KeyUsed(prefix=prefix, name=self.names.get(prefix))
+
+
+def _looked_up(session: Session, tenant_id: UUID, rows: Sequence[Row[Any]]) -> _Beside:
+    jobs: list[models.Job] = [row.Job for row in rows]
+    prefixes = {prefix for job in jobs for prefix in (job.principal, _reviewer(job)) if prefix}
+    return _Beside(
+        _styles(session, rows),
+        origins.machines(session, [job.id for job in jobs]),
+        origins.key_names(session, tenant_id, prefixes),
+    )
+
+
+def _reviewer(job: models.Job) -> str | None:
+    """The prefix of the key that decided; operators have none."""
+    kind, _, prefix = str((job.verdict or {}).get("by")).partition(":")
+    return prefix if kind == "key" else None
+
+
+def _approval(job: models.Job, its: _Beside) -> Approval | None:
+    told = reviewed_shown(job)
+    if told is None:
+        return None
+    return Approval(**told.model_dump(), key=its.key(_reviewer(job)))
+
+
+def _machine(row: Row[Any] | None) -> Machine | None:
+    return None if row is None else Machine.model_validate(row, from_attributes=True)
+
+
+def _making(settings: Settings, row: Row[Any], its: _Beside, sha256: str) -> Making:
     job: models.Job = row.Job
     provenance = provenance_shown(row)
     for part in row.renditions or ():
@@ -117,15 +191,20 @@ def _making(settings: Settings, row: Row[Any], its: Styles, sha256: str) -> Maki
         job_id=job.id,
         campaign_id=job.campaign_id,
         custom_id=job.custom_id,
+        submitted_by=its.key(job.principal),
+        review=_approval(job, its),
         attempt=job.attempt,
+        rendered_by=job.rendered_by,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
         drawn_at=row.drawn_at,
+        machine=_machine(its.machines.get(job.id)),
         timings=job.timings,
         cost=cost_shown(settings, row),
         styles=[
-            _used(pin, share, its[row.stylizer_digest, pin]) for pin, share in _shares(row).items()
+            _used(pin, share, its.styles[row.stylizer_digest, pin])
+            for pin, share in _shares(row).items()
         ],
         provenance=provenance,
     )
@@ -139,7 +218,7 @@ def _styles(session: Session, rows: Sequence[Row[Any]]) -> Styles:
     return {
         (stylizer, pin): found
         for stylizer, named in pins.items()
-        for pin, found in reading.styles_used(session, stylizer, sorted(named)).items()
+        for pin, found in origins.styles_used(session, stylizer, sorted(named)).items()
     }
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from app.api import examples, jobs, schemas
+from app.api import examples, job_answer, schemas
 from app.api.assets import LOCKED, picture
 from app.api.deps import KEYED, Cursor, Limit, Principal, TenantId, TheDesk, takes
 from app.api.pages import Pages, answer
@@ -40,6 +40,7 @@ router = APIRouter(prefix="/v1/reviews", tags=["reviews"], **KEYED)
     response_model=schemas.Page[schemas.Review],
     summary="What waits for a reviewer, oldest first",
     responses=documented(BadRequest, InvalidRequest),
+    openapi_extra=takes(Scope.REVIEW),  # a key for reviewing alone must find its work
 )
 def list_reviews(
     request: Request,
@@ -115,7 +116,7 @@ def decide(
         told = events.written(session)
     if told:
         desk.tickets.deliver()
-    return jobs.shown(desk, tenant_id, job_id)
+    return job_answer.shown(desk, tenant_id, job_id)
 
 
 @router.get(

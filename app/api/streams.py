@@ -5,10 +5,11 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header
+from pydantic import AwareDatetime, BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
@@ -17,6 +18,7 @@ from app.api.problems import documented
 from app.bell import LOOK_AGAIN, Listener
 from app.db import watching
 from app.db.watching import Seen
+from app.domain.job import JobStatus
 from app.errors import LastEventIdInvalid, NotFound
 
 HEARTBEAT: Final = 15.0  #: seconds of silence after which a comment says that we are here
@@ -31,25 +33,74 @@ HEADERS: Final = {
 Reader = Callable[[int], Seen]
 
 LastEventId = Annotated[
-    str | None, Header(description="The `id` of the last event that you have; go on behind it.")
+    str | None,
+    Header(
+        description="The `id` of the last event that you have; go on behind it.",
+        json_schema_extra={"pattern": "^[0-9]{0,9}$"},
+    ),
 ]
 
 router = APIRouter(tags=["events"], **KEYED)
-RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    200: {
-        "description": "Events until the end, which closes the stream.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    },
-    204: {"description": "You have the last one: nothing more will come."},
-    **documented(NotFound, LastEventIdInvalid),
-}
+
+
+class JobEvent(BaseModel):
+    """What a job's events carry."""
+
+    job_id: UUID
+    status: JobStatus
+    attempt: int
+    at: AwareDatetime
+    sequence: int = Field(description="Counts from 1, as `id` does.")
+
+
+class CampaignEvent(BaseModel):
+    """What a campaign's events carry: its counts as they are now."""
+
+    campaign_id: UUID
+    status: Literal["running", "paused", "finished"]
+    total: int
+    succeeded: int
+    failed: int
+    canceled: int
+    rejected: int
+    expired: int
+    in_review: int
+    left: int = Field(description="That have not ended.")
+    cost_micros: int
+
+
+def _responses(payload: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """The schema is one event's; OpenAPI 3.2 will call it `itemSchema`."""
+    shape = payload.model_json_schema(ref_template="#/components/schemas/{model}")
+    shape.pop("$defs", None)
+    event = {
+        "type": "object",
+        "required": ["id", "event", "data"],
+        "properties": {
+            "id": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+            "event": {"type": "string"},
+            "data": {
+                "type": "string",
+                "contentMediaType": "application/json",
+                "contentSchema": shape,
+            },
+        },
+    }
+    return {
+        200: {
+            "description": "Events until the end, which closes the stream.",
+            "content": {"text/event-stream": {"schema": event}},
+        },
+        204: {"description": "You have the last one: nothing more will come."},
+        **documented(NotFound, LastEventIdInvalid),
+    }
 
 
 @router.get(
     "/v1/jobs/{job_id}/events",
     response_class=Response,
     summary="What happens to a job, as it happens",
-    responses=RESPONSES,
+    responses=_responses(JobEvent),
 )
 async def stream_job(
     desk: TheDesk,
@@ -60,7 +111,8 @@ async def stream_job(
 ) -> Response:
     """
     An event for every change of its status (`job.queued`, `job.running`, `job.succeeded` ...),
-    from the first one, or from behind `Last-Event-ID`. `id` counts from 1.
+    from the first one, or from behind `Last-Event-ID`. `id` is `data.sequence`, which grows, and
+    not by one: the number that the webhook of the same change carries.
     """
 
     def read(after: int) -> Seen:
@@ -74,7 +126,7 @@ async def stream_job(
     "/v1/campaigns/{campaign_id}/events",
     response_class=Response,
     summary="How a campaign gets on, as it does",
-    responses=RESPONSES,
+    responses=_responses(CampaignEvent),
 )
 async def stream_campaign(
     desk: TheDesk,
@@ -85,7 +137,8 @@ async def stream_campaign(
 ) -> Response:
     """
     `campaign.progress` with its counts and its cost whenever they have changed, at most once a
-    second, and `campaign.completed` at the end. `id` grows, and not by one.
+    second, and `campaign.completed` at the end. `id` is `data.sequence`, which grows, and not by
+    one; of the end it is the number that its webhook carries.
     """
 
     def read(after: int) -> Seen:

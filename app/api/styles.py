@@ -22,6 +22,8 @@ from app.errors import (
     InvalidRequest,
     NotFound,
     NotOffered,
+    QueueFull,
+    QuotaExceeded,
     UnknownUpload,
 )
 from app.learning import accept_style
@@ -53,7 +55,8 @@ def list_styles(desk: TheDesk, tenant_id: TenantId) -> Response:
     response_model=schemas.Style,
     summary="Have a style learned from one picture",
     responses=documented(
-        *(BadRequest, InvalidRequest, InvalidImage, UnknownUpload, Conflict, NotOffered)
+        *(BadRequest, InvalidRequest, InvalidImage, UnknownUpload, Conflict, NotOffered),
+        *(QuotaExceeded, QueueFull),
     ),
 )
 def create_style(

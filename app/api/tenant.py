@@ -82,7 +82,7 @@ def _shown(desk: Desk, tenant: models.Tenant) -> tenant_schemas.Tenant:
         name=tenant.name,
         quotas=[
             tenant_schemas.Quota(
-                name=one.name, quota=one.quota, window=one.window, unit=UNITS[one.name]
+                name=one.name, quota=one.quota, window=one.window or None, unit=UNITS[one.name]
             )
             for one in its
         ],

@@ -71,11 +71,13 @@ class Keys(BaseModel):
 
 
 class Quota(BaseModel):
-    """A quota as it holds for you: so much in any window of so many seconds."""
+    """A quota as it holds for you."""
 
     name: str = Field(examples=["burst"])
     quota: int
-    window: int
+    window: int | None = Field(
+        description="So much in any window of so many seconds; null: so much at any moment."
+    )
     unit: str = Field(examples=["requests"])
 
 

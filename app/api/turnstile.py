@@ -1,7 +1,7 @@
 """Counts requests against their tenant's quota, and tells each how it stands."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from app.domain.quotas import BURST, Policy, Standing, policy_header, standing_header
+from app.domain.quotas import BURST, WAITING, Policy, Standing, policy_header, standing_header
 from app.quotas import TAKE, Meter, check, costs_of, keys_of, patience, standings
 
 Stamps = list[tuple[bytes, bytes]]
@@ -26,12 +26,17 @@ MOST: Final = 100  #: requests taken in advance
 class _Book:
     """What one tenant has taken in advance, and how it stood then."""
 
-    its: tuple[Policy, ...]
+    its: tuple[Policy, ...]  #: all that hold
     policy: bytes
     left: int = 0
     until: float = 0.0
     found: tuple[Standing, ...] = ()
     answer: Sequence[int] = (1,)
+
+    @property
+    def rates(self) -> tuple[Policy, ...]:
+        """What is counted in Redis."""
+        return tuple(one for one in self.its if one.window)
 
     def amounts(self) -> Iterator[int]:
         """How many to take at once: some, else one."""
@@ -43,13 +48,12 @@ class _Book:
     def holds(self) -> bool:
         return self.left > 0 and monotonic() < self.until
 
-    def header(self) -> bytes:
-        """What was taken in advance and not used is still the tenant's."""
-        its = (
-            replace(one, left=one.left + self.left) if one.policy.name == BURST else one
-            for one in self.found
-        )
-        return standing_header(tuple(its)).encode()
+    def header(self, waiting: int | None) -> bytes:
+        its = self.found
+        if waiting is not None:
+            whole = (one for one in self.its if one.name == WAITING)
+            its += tuple(Standing(one, max(0, one.quota - waiting)) for one in whole)
+        return standing_header(its, self.left).encode()
 
 
 class Turnstile:
@@ -82,10 +86,11 @@ class Turnstile:
             return
         book = self._book(tenant_id, its)
         stamps.append((b"ratelimit-policy", book.policy))
-        if not book.holds() and not await self._take(tenant_id, book):
+        if book.rates and not book.holds() and not await self._take(tenant_id, book):
             return
         book.left = max(0, book.left - 1)
-        stamps.append((b"ratelimit", book.header()))
+        if header := book.header(self._meter.waiting(tenant_id)):
+            stamps.append((b"ratelimit", header))
         check(book.found, book.answer)
 
     async def _take(self, tenant_id: UUID, book: _Book) -> bool:
@@ -99,8 +104,8 @@ class Turnstile:
             return False
         try:
             for amount in book.amounts():
-                book.answer = await self._ask(tenant_id, book.its, amount)
-                book.found = standings(book.its, book.answer)
+                book.answer = await self._ask(tenant_id, book.rates, amount)
+                book.found = standings(book.rates, book.answer)
                 book.left = amount if book.answer[0] else 0
                 if book.left:
                     break

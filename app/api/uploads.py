@@ -15,6 +15,7 @@ from app.api.problems import documented
 from app.api.replies import reply
 from app.api.schemas import Upload, UploadRequest
 from app.db import intake, manifests
+from app.domain.manifest import Format
 from app.errors import (
     BodyTooLarge,
     ImageTooLarge,
@@ -24,7 +25,7 @@ from app.errors import (
     StorageUnavailable,
     Unauthorized,
 )
-from app.manifest import Format, format_of
+from app.manifest import format_of
 from app.settings import Settings
 from app.signing import sign, verify
 from app.sources import look_at
@@ -62,6 +63,8 @@ def create_upload(
     if wanted.bytes > limit:
         raise BodyTooLarge(f"A {what} may have up to {limit:,} bytes.", limit=limit)
     with desk.sessions.begin() as session:
+        if listed:
+            manifests.promised(session, tenant_id, wanted.sha256)
         row = intake.add_upload(
             session, tenant_id, digest=wanted.sha256, media_type=wanted.media_type, seconds=SECONDS
         )

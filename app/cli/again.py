@@ -22,6 +22,7 @@ from app.errors import BadRequest, ImpastoError, InvalidImage
 from app.images import AVIF, media_type, open_picture
 from app.settings import LimitSettings, Settings
 
+ROWS: Final = 256  #: of two pictures that are compared at once
 PATIENCE: Final = 3_600  #: seconds; the largest picture takes minutes on a CPU
 
 
@@ -39,29 +40,35 @@ class Difference:
     mean: float
 
 
+@dataclass(frozen=True)
+class Materials:
+    """What a picture was made from: here in files, or at a service, by digest."""
+
+    content: Path | None
+    mask: Path | None
+    url: str
+    key: str
+
+
 def again(
-    settings: Settings,
-    picture: bytes,
-    render: dict[str, Any],
-    *,
-    content: Path | None,
-    url: str,
-    key: str,
+    settings: Settings, picture: bytes, render: dict[str, Any], given: Materials
 ) -> Difference:
     """
     Draw what `render` says with this machine's engine, and compare.
 
-    The photograph comes from `content` or from the service, by its digest. Not asked of the
-    service: its cache would answer with the very picture in question. Raises `NotAgain`.
+    Not asked of the service: its cache would answer with the very picture in question. Raises
+    `NotAgain`, and `BadRequest` for other materials than it was made from.
     """
     wanted = _wanted(render)
     stylizer = _stylizer(settings, render)
-    with TemporaryDirectory(prefix="impasto-") as name, Client(url, key) as client:
+    if wanted.mask is not None and given.mask is None and not given.key:
+        raise NotAgain("It has a mask: give it with --mask, or --key of a service that has it.")
+    with TemporaryDirectory(prefix="impasto-") as name, Client(given.url, given.key) as client:
         folder = Path(name)
-        photo = _brought(client, render["content_sha256"], content, folder / "content")
+        photo = _brought(client, render["content_sha256"], given.content, folder / "content")
         options = _options(wanted)
         if wanted.mask is not None:
-            mask = _brought(client, wanted.mask.digest, None, folder / "mask")
+            mask = _brought(client, wanted.mask.digest, given.mask, folder / "mask")
             options += [f"--mask={mask}", f"--mask-feather={wanted.mask.feather!r}"]
         out = folder / f"again.{wanted.output.format.value}"
         _run(
@@ -77,9 +84,15 @@ def difference(one: bytes, other: bytes, limits: LimitSettings) -> Difference:
     if first.size != second.size:
         raise NotAgain(f"It has {first.size} pixels; drawn again, it has {second.size}.")
     mode = "RGBA" if "A" in first.mode + second.mode else "RGB"
-    gap = ImageChops.difference(first.convert(mode), second.convert(mode))
-    stat = ImageStat.Stat(gap)
-    return Difference(int(max(high for _, high in stat.extrema)), sum(stat.mean) / len(stat.mean))
+    width, height = first.size
+    most, total = 0, 0.0
+    for top in range(0, height, ROWS):  # of large pictures there are two already
+        strip = (0, top, width, min(top + ROWS, height))
+        gap = ImageChops.difference(*(one.crop(strip).convert(mode) for one in (first, second)))
+        stat = ImageStat.Stat(gap)
+        most = max(most, *(int(high) for _, high in stat.extrema))
+        total += sum(stat.sum)
+    return Difference(most, total / (width * height * len(mode)))
 
 
 def _opened(content: bytes, limits: LimitSettings) -> ImageFile:

@@ -39,6 +39,10 @@ def up(
         bool,
         typer.Option("--optimizer", help="Print and learn styles, too: needs impasto[training]."),
     ] = False,
+    metrics: Annotated[
+        int | None,
+        typer.Option(help="First of the ports for Prometheus: API, io, optimizer, workers."),
+    ] = None,
 ) -> None:
     """Start the whole system on this machine; Ctrl-C drains and stops it."""
     from app.stack.household import Plan
@@ -52,6 +56,7 @@ def up(
             null_engine=null_engine,
             flower=flower,
             optimizer=optimizer,
+            metrics=metrics,
         )
     )
 

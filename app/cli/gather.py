@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias
 from unicodedata import normalize
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+from app.domain.manifest import SUFFIXES, Format
 from app.domain.requests import MAX_WORD
 from app.errors import BadRequest
-from app.manifest import COLUMNS, FILE, SUFFIXES, Format, Refused, custom_id_of, objects, rows
+from app.manifest import COLUMNS, FILE, Refused, custom_id_of, objects, rows
 
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 ARCHIVE: Final = ".zip"

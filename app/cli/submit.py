@@ -21,9 +21,10 @@ from app.cli.resume import Journal, journal
 from app.cli.work import LOCAL, Json, Key, Url, progress, say, watch
 from app.client import Campaign, Impasto, KeyRefused, ServiceAway, ServiceError, Unavailable
 from app.client.transport import UPLOADS_AT_ONCE
+from app.domain.manifest import Format
 from app.domain.parameters import SOFT, OutputFormat
 from app.errors import BadRequest, ImpastoError
-from app.manifest import MAX_LINES, Format
+from app.manifest import MAX_LINES
 
 SHOWN: Final = 20  #: reasons that are printed one by one
 #: What a preset may say.

@@ -10,7 +10,7 @@ from rich.table import Table
 from app.cli.desk import database, operator
 from app.cli.keys import Json
 from app.db import tenants
-from app.domain.quotas import BURST, DAILY
+from app.domain.quotas import BURST, DAILY, WAITING
 from app.domain.retention import Retention
 
 commands = typer.Typer(no_args_is_help=True, help="Tenants, their quotas, and what is kept.")
@@ -46,9 +46,14 @@ def listing(as_json: Json = False) -> None:
 
 
 @commands.command()
-def quota(name: Name, requests_per_minute: Number = None, pictures_per_day: Number = None) -> None:
+def quota(
+    name: Name,
+    requests_per_minute: Number = None,
+    pictures_per_day: Number = None,
+    pictures_waiting: Number = None,
+) -> None:
     """Give a tenant numbers of its own; without any, it has everybody's again."""
-    given = {BURST: requests_per_minute, DAILY: pictures_per_day}
+    given = {BURST: requests_per_minute, DAILY: pictures_per_day, WAITING: pictures_waiting}
     quotas = {policy: number for policy, number in given.items() if number is not None}
     with database().begin() as session:
         tenants.set_quotas(session, tenants.named(session, name), quotas, by=operator())

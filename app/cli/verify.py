@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from app.cli.again import Difference, again
+from app.cli import record as records
+from app.cli.again import Difference, Materials, again
+from app.cli.work import ADDRESS, LOCAL
 from app.errors import BadRequest, Misconfigured
 from app.images import media_type
 from app.settings import settings
@@ -49,16 +51,24 @@ def verify(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The photograph, for --render."),
     ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Its mask, for --render, if it has one."),
+    ] = None,
     key: Annotated[
-        str, typer.Option(envvar="IMPASTO_API_KEY", help="Or the key of a service that has it.")
+        str,
+        typer.Option(
+            envvar="IMPASTO_API_KEY",
+            help="Of a service, which tells its record of the file and has photograph and mask.",
+        ),
     ] = "",
-    url: Annotated[
-        str, typer.Option(envvar="IMPASTO_PUBLIC_URL", help="That service.")
-    ] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(envvar=ADDRESS, help="That service.")] = LOCAL,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """
     Who made a picture, from what, in which style, under which licence; and whether that holds.
+
+    With the key of the service that delivered it, also who handed it in and who let it out.
 
     Exits with 0 if it is unchanged and signed by somebody you trust, 3 if nobody vouches for who
     signed or the certificate has expired, 4 if it was tampered with, 5 if it says nothing, 6 if it
@@ -69,9 +79,11 @@ def verify(
     picture = file.read_bytes()
     found = _read(picture, _anchors(trust, trust_dev=trust_dev))
     verdict = _verdict(found, sha256(picture).hexdigest())
+    if key:
+        verdict.facts["record"] = records.record(url, key, verdict.facts["sha256"])
     if render and verdict.code in (TRUSTED, UNTRUSTED):
-        gap = again(settings(), picture, found.render or {}, content=content, url=url, key=key)
-        verdict = _compared(verdict, gap)
+        materials = Materials(content, mask, url, key)
+        verdict = _compared(verdict, again(settings(), picture, found.render or {}, materials))
     _say(file, verdict, as_json=as_json)
     raise typer.Exit(verdict.code)
 
@@ -109,7 +121,7 @@ def _verdict(found: Any, digest: str) -> Verdict:
         "state": found.state.value,
         "failures": list(found.failures),
         "label": found.label,
-        "signed_by": None if signed is None else signed._asdict(),
+        "signed_by": None if signed is None else _signer(signed),
         "actions": [action["action"] for action in found.actions],
         "source_type": next(
             (one["digitalSourceType"] for one in found.actions if "digitalSourceType" in one), None
@@ -122,6 +134,11 @@ def _verdict(found: Any, digest: str) -> Verdict:
         "render": found.render,
     }
     return Verdict(codes.get(found.state.value, UNTRUSTED), facts)
+
+
+def _signer(signed: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = signed._asdict()
+    return facts | {"at": None if signed.at is None else signed.at.isoformat()}
 
 
 def _compared(verdict: Verdict, gap: Difference) -> Verdict:
@@ -154,8 +171,7 @@ def _say(file: Path, verdict: Verdict, *, as_json: bool) -> None:
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("problem", failure) for failure in facts["failures"]]
-    if by := facts["signed_by"]:
-        lines.append(("signed by", f"{by['organisation']} ({by['name']})"))
+    lines += _signature(facts["signed_by"] or {})
     if facts["actions"]:
         lines.append(("what", ", then ".join(facts["actions"])))
     if facts["source_type"]:
@@ -166,9 +182,22 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines += _drawn(facts["render"] or {})
     if facts["earlier_manifests"]:
         lines.append(("before", f"{facts['earlier_manifests']} earlier manifests came along"))
+    if known := facts.get("record"):
+        lines += records.lines(known)
     if gap := facts.get("again"):
         verdict = "the same picture" if gap["same"] else "ANOTHER picture"
         lines.append(("again", f"{verdict}: max {gap['max']}, mean {gap['mean']} of 255"))
+    return lines
+
+
+def _signature(by: dict[str, Any]) -> list[tuple[str, str]]:
+    if not by:
+        return []
+    lines = [("signed by", f"{by['organisation']} ({by['name']})")]
+    if by["at"]:
+        trusted = by["at_trusted"]
+        whose = "an authority you trust" if trusted else "an authority nobody vouches for"
+        lines.append(("signed at", f"{by['at']}, says {whose}"))
     return lines
 
 

@@ -12,7 +12,9 @@ from rich.table import Table
 from app.client import Client, Sent
 from app.errors import ImpastoError
 
-Url = Annotated[str, typer.Option(envvar="IMPASTO_PUBLIC_URL", help="The service.")]
+#: Where a client looks for its service; the second is what the service itself is told.
+ADDRESS = ["IMPASTO_URL", "IMPASTO_PUBLIC_URL"]
+Url = Annotated[str, typer.Option(envvar=ADDRESS, help="The service.")]
 Key = Annotated[str, typer.Option(envvar="IMPASTO_API_KEY", help="Your API key.")]
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 LOCAL = "http://127.0.0.1:8000"

@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx2
 
 from app.errors import ImpastoError
-from app.webhooks import retry_after
+from app.patience import retry_after
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class ServiceAway(ServiceError):
 
 class KeyRefused(ServiceError):
     """401 and 403: the key is unknown, revoked, or not for this."""
+
+
+class KeyMissing(ServiceError):
+    """There is no key to ask with."""
+
+    code = "key-missing"
 
 
 class NothingThere(ServiceError):

@@ -1,21 +1,29 @@
-"""The service by its nouns: uploads, styles, jobs, campaigns."""
+"""The service by its nouns: uploads, styles, jobs, campaigns, and what there is to ask of it."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from mimetypes import guess_type
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Self
 from uuid import UUID
 
-from app.client.models import Campaign, Job, Style, Upload
+from app.client.campaign import Campaign
+from app.client.costs import CacheUse, Costs
+from app.client.errors import KeyMissing
+from app.client.keys import Keys
+from app.client.models import Job, Style, Upload
+from app.client.origins import Origin
 from app.client.presets import Presets
+from app.client.reviews import Reviews
 from app.client.transport import Client
+from app.domain.manifest import SUFFIXES, Format
 from app.errors import ImpastoError
-from app.manifest import SUFFIXES, Format
 
 JOBS: Final = "/v1/jobs"
 CAMPAIGNS: Final = "/v1/campaigns"
+HERE: Final = "http://127.0.0.1:8000"  #: where `impasto up` listens
 
 
 class Uploads:
@@ -56,19 +64,21 @@ class Jobs:
         file: Path | None = None,
         url: str | None = None,
         upload_id: UUID | str | None = None,
+        wait: int | None = None,
         idempotency_key: str | None = None,
         **options: Any,
     ) -> Job:
         """
         Hand in one picture: a file, an address, or an upload; `options` as the API has them.
 
-        A `preset` among them may know the style.
+        With `wait` the answer comes when it has ended, or after so many seconds (60 at most).
+        A `preset` among the options may know the style.
         """
         if file is not None:
-            upload_id = self._client.upload(file).upload_id
+            upload_id = self._client.upload(file, idempotency_key).upload_id
         place = {"url": url} if url is not None else {"upload_id": str(upload_id)}
         body = {**_styled(style), "input": place, **options}
-        content = self._client.post(JOBS, body, idempotency_key=idempotency_key)
+        content = self._client.post(JOBS, body, idempotency_key=idempotency_key, wait=wait)
         return Job.of(self._client, content)
 
     def get(self, job_id: UUID | str) -> Job:
@@ -114,7 +124,7 @@ class Campaigns:
             raise ValueError("give one of files, items, manifest, manifest_upload_id, s3_prefix")
         wanted = {"name": name, **_styled(style), **options}
         if files is not None:
-            items = self._brought(_named(files), refused)
+            items = self._brought(_named(files), refused, idempotency_key)
         if items is not None:
             return self._sent(_jsonl(items), Format.JSONL, wanted, idempotency_key)
         if manifest is not None:
@@ -147,7 +157,10 @@ class Campaigns:
         return Campaign.of(self._client, content)
 
     def _brought(
-        self, files: Mapping[str, Path], refused: Callable[[Path, ImpastoError], None] | None
+        self,
+        files: Mapping[str, Path],
+        refused: Callable[[Path, ImpastoError], None] | None,
+        purpose: str | None,
     ) -> Iterator[dict[str, Any]]:
         def seen(path: Path, error: ImpastoError | None) -> None:
             if error is not None:
@@ -155,7 +168,7 @@ class Campaigns:
                     raise error
                 refused(path, error)
 
-        sent = self._client.upload_all(list(files.values()), seen)
+        sent = self._client.upload_all(list(files.values()), seen, purpose)
         uploads = {one.path: one.upload_id for one in sent}
         for custom_id, path in files.items():
             if path in uploads:
@@ -171,11 +184,42 @@ class Impasto(Client):
 
     def __init__(self, url: str, key: str, **how: Any) -> None:
         super().__init__(url, key, **how)
+        self._place, self._how = url, how
         self.uploads = Uploads(self)
         self.styles = Styles(self)
         self.jobs = Jobs(self)
         self.campaigns = Campaigns(self)
         self.presets = Presets(self)
+        self.reviews = Reviews(self)
+        self.keys = Keys(self)
+        self.costs = Costs(self)
+
+    @classmethod
+    def from_environment(cls, **how: Any) -> Self:
+        """
+        The service at `IMPASTO_URL`, or this machine's, with the key in `IMPASTO_API_KEY`.
+
+        Raises `KeyMissing` without a key.
+        """
+        key = os.environ.get("IMPASTO_API_KEY", "")
+        if not key:
+            raise KeyMissing(
+                "Set IMPASTO_API_KEY: `impasto up` shows one at its first start, and `impasto keys"
+                " create` makes others."
+            )
+        return cls(os.environ.get("IMPASTO_URL") or HERE, key, **how)
+
+    def holding(self, key: str) -> Self:
+        """The same service with another key: a client of its own, to be closed by itself."""
+        return type(self)(self._place, key, **self._how)
+
+    def cache(self, days: int = 30) -> CacheUse:
+        """How much of the work had been drawn before."""
+        return CacheUse.model_validate(self.get("/v1/cache", days=days))
+
+    def provenance(self, sha256: str) -> Origin:
+        """What made a picture, by the SHA-256 of its file. Raises `NothingThere`."""
+        return Origin.model_validate(self.get(f"/v1/provenance/{sha256}"))
 
     def webhook_secret(self) -> str:
         """What this tenant's webhooks are signed with; for `verify_webhook`."""

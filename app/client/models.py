@@ -1,6 +1,5 @@
 """What the service shows, as types; fields that a newer service adds are kept as they came."""
 
-from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -9,8 +8,6 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from app.client.transport import Client
-
-FINISHED = "finished"
 
 
 class Shown(BaseModel):
@@ -72,19 +69,33 @@ class Cost(BaseModel):
     currency: str
 
 
+class Reviewed(BaseModel):
+    """What a person has to say of an output (`pending`), or said; `by` is the key they used."""
+
+    state: str | None
+    by: str | None
+    reason_code: str | None
+    note: str | None
+
+
 class Job(Shown):
     """One picture in one style."""
 
     id: UUID
     status: str
     stage: str | None
+    attempt: int
     style: str
     custom_id: str | None
     campaign_id: UUID | None
     metadata: dict[str, Any]
+    tags: dict[str, str]
+    warnings: list[str]
+    review: Reviewed | None
     error: JobError | None
     output: Output | None
     renditions: list[Rendition] = []
+    rendered_by: UUID | None  #: the job that drew this picture before; such a one costs nothing
     cost: Cost | None
     created_at: datetime
     finished_at: datetime | None
@@ -127,97 +138,6 @@ class Job(Shown):
                 saved[one.name] = folder / f"{name}{one.ending}"
                 saved[one.name].write_bytes(self._client.download(one.url))
         return saved
-
-
-class Counts(BaseModel):
-    """How many jobs are where; `refused` counts lines that became none."""
-
-    model_config = ConfigDict(extra="allow")
-
-    total: int
-    queued: int
-    running: int
-    succeeded: int
-    failed: int
-    canceled: int
-    in_review: int = 0
-    refused: int = 0
-
-    @property
-    def ended(self) -> int:
-        return self.total - self.queued - self.running - self.in_review
-
-
-class CampaignCost(BaseModel):
-    """Money, in millionths of the currency unit."""
-
-    estimated_micros: int
-    actual_micros: int
-    currency: str
-
-
-class ManifestError(BaseModel):
-    """A line of a manifest that became no job."""
-
-    line: int
-    custom_id: str | None
-    code: str
-    detail: str
-
-
-class Campaign(Shown):
-    """Many pictures under one name."""
-
-    id: UUID
-    name: str
-    status: str
-    style: str
-    metadata: dict[str, Any]
-    counts: Counts
-    cost: CampaignCost
-    eta_seconds: int | None
-    created_at: datetime
-    finished_at: datetime | None
-
-    @property
-    def path(self) -> str:
-        return f"/v1/campaigns/{self.id}"
-
-    def refresh(self) -> "Campaign":
-        """The same campaign as it is now."""
-        return Campaign.of(self._client, self._client.get(self.path))
-
-    def wait(
-        self,
-        progress: Callable[["Campaign"], object] | None = None,
-        timeout: float | None = None,
-    ) -> "Campaign":
-        """
-        The campaign when it has ended; `progress` sees it whenever it changed.
-
-        Raises `StillRunning` after `timeout` seconds; the campaign goes on.
-        """
-        campaign = self
-        for content in self._client.watch(self.path, timeout=timeout):
-            campaign = Campaign.of(self._client, content)
-            if progress is not None:
-                progress(campaign)
-        return campaign
-
-    def items(self, status: str | None = None) -> Iterator[Job]:
-        """Its jobs in the order they were handed in; only those in that status, if one is given."""
-        wanted = {"status": status} if status else {}
-        for one in self._client.pages(f"{self.path}/items", limit=200, **wanted):
-            yield Job.of(self._client, one)
-
-    def manifest_errors(self) -> Iterator[ManifestError]:
-        """Lines of its manifest that became no job, in their order."""
-        for one in self._client.pages(f"{self.path}/manifest-errors", limit=1_000):
-            yield ManifestError.model_validate(one)
-
-    def cancel(self) -> "Campaign":
-        """Withdraw what has not ended. Raises `NotNow` once all of it has."""
-        return Campaign.of(self._client, self._client.post(f"{self.path}/cancel"))
 
 
 class Upload(BaseModel):

@@ -14,11 +14,11 @@ from uuid import uuid4
 
 import httpx2
 
-from app.client.errors import ServiceAway, ServiceError, StillRunning, refusal
+from app.client.errors import ServiceAway, ServiceError, refusal
+from app.client.watching import watch
 from app.errors import ImpastoError
 
 UPLOADS_AT_ONCE: Final = 8
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0  #: seconds between polls while nothing changes
 LONGEST_REST: Final = 60.0  #: seconds before one retry, whatever the service asks for
 
 
@@ -47,7 +47,7 @@ class Client:
         self._http = httpx2.Client(base_url=url, headers=headers, timeout=timeout, limits=limits)
         # Upload URLs may belong to a store, and the key is none of its business.
         self._open = httpx2.Client(timeout=timeout, limits=limits)
-        self._retries, self._rest = retries, rest
+        self._timeout, self._retries, self._rest = timeout, retries, rest
 
     def __enter__(self) -> Self:
         return self
@@ -75,13 +75,16 @@ class Client:
         body: dict[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        wait: int | None = None,
         **query: Any,
     ) -> dict[str, Any]:
-        """One action of the API."""
-        headers = {"idempotency-key": idempotency_key or str(uuid4())}
-        return _answer(
-            self._ask(self._http, "POST", path, json=body, params=query, headers=headers)
-        )
+        """One action of the API; its answer may `wait` so many seconds for the work to end."""
+        asked: dict[str, Any] = {"json": body, "params": query}
+        asked["headers"] = {"idempotency-key": idempotency_key or str(uuid4())}
+        if wait is not None:
+            asked["headers"]["prefer"] = f"wait={wait}"
+            asked["timeout"] = self._timeout + wait
+        return _answer(self._ask(self._http, "POST", path, **asked))
 
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Change one object of the API."""
@@ -116,34 +119,45 @@ class Client:
             if not cursor:
                 return
 
-    def upload(self, path: Path) -> Sent:
+    def upload(self, path: Path, purpose: str | None = None) -> Sent:
         """Bring one picture; its bytes travel only if the service does not have them."""
         media_type = guess_type(path.name)[0] or "application/octet-stream"
-        return Sent(path, self.upload_bytes(path.read_bytes(), media_type)["id"])
+        upload = self.upload_bytes(path.read_bytes(), media_type, purpose=purpose)
+        return Sent(path, upload["id"])
 
     def upload_bytes(
-        self, content: bytes, media_type: str, digest: str | None = None
+        self,
+        content: bytes,
+        media_type: str,
+        digest: str | None = None,
+        purpose: str | None = None,
     ) -> dict[str, Any]:
-        """Bring a picture or a manifest; `digest` is its SHA-256, where that is known."""
-        asked = {
-            "sha256": digest or sha256(content).hexdigest(),
-            "bytes": len(content),
-            "media_type": media_type,
-        }
-        upload = self.post("/v1/uploads", asked)
+        """
+        Bring a picture or a manifest; `digest` is its SHA-256, where that is known.
+
+        With a `purpose`, the `idempotency_key` of the work it is for, equal bytes are the same
+        upload: another one would make the repeated work look like other work.
+        """
+        digest = digest or sha256(content).hexdigest()
+        asked = {"sha256": digest, "bytes": len(content), "media_type": media_type}
+        key = sha256(f"{purpose}:{digest}".encode()).hexdigest() if purpose else None
+        upload = self.post("/v1/uploads", asked, idempotency_key=key)
         if not upload["received"]:
             headers = upload["headers"]
             self._ask(self._open, upload["method"], upload["url"], content=content, headers=headers)
         return upload
 
     def upload_all(
-        self, paths: Sequence[Path], seen: Callable[[Path, ImpastoError | None], None]
+        self,
+        paths: Sequence[Path],
+        seen: Callable[[Path, ImpastoError | None], None],
+        purpose: str | None = None,
     ) -> list[Sent]:
         """Bring many; `seen` hears of each, with the reason when it was refused."""
 
         def bring(path: Path) -> Sent | None:
             try:
-                sent = self.upload(path)
+                sent = self.upload(path, purpose)
             except ServiceAway:
                 raise
             except ServiceError as error:
@@ -157,25 +171,11 @@ class Client:
 
     def watch(self, path: str, *, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """
-        A job or a campaign whenever it changed, until it is finished; polling costs ETags.
+        A job or a campaign whenever it changed, until it is finished.
 
-        Raises `StillRunning` after `timeout` seconds.
+        Asked for at the pace of `Retry-After`. Raises `StillRunning` after `timeout` seconds.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        etag, pause = "", FIRST_PAUSE
-        while True:
-            headers = {"if-none-match": etag} if etag else {}
-            response = self._ask(self._http, "GET", path, headers=headers)
-            if response.status_code != httpx2.codes.NOT_MODIFIED:
-                work = _answer(response)
-                etag, pause = response.headers.get("etag", ""), FIRST_PAUSE
-                yield work
-                if work["finished_at"] is not None:
-                    return
-            if deadline is not None and time.monotonic() + pause > deadline:
-                raise StillRunning(f"{path} has not ended within {timeout:g} seconds.")
-            time.sleep(pause)
-            pause = min(LONGEST_PAUSE, pause * 1.5)
+        return watch(lambda head: self._ask(self._http, "GET", path, headers=head), path, timeout)
 
     def download(self, url: str) -> bytes:
         """The bytes behind a delivery URL."""
@@ -204,7 +204,10 @@ class Client:
 
     def asset(self, digest: str) -> bytes:
         """A stored picture of ours, by its SHA-256."""
-        path = f"/v1/assets/{digest}"
+        return self.content(f"/v1/assets/{digest}")
+
+    def content(self, path: str) -> bytes:
+        """The bytes of a picture that the API has, or of what it leads to in its store."""
         return self._ask(self._http, "GET", path, follow_redirects=True).content
 
     def _ask(

@@ -3,14 +3,19 @@
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.db import copying
+from app.db.counted import listen
+
 Sessions = sessionmaker[Session]
 
 
-def open_database(url: str, *, pool: int = 8) -> Sessions:
+def open_database(url: str, *, pool: int = 8, idle: float = 30.0) -> Sessions:
     """
     Connections to Postgres, made when first used.
 
-    Clocks and zones are the server's: every time we compare is `now()` of the database.
+    Clocks and zones are the server's: every time we compare is `now()` of the database. A
+    process that does nothing in the middle of a transaction for `idle` seconds is frozen: its
+    locks go.
     """
     engine = create_engine(
         url,
@@ -21,11 +26,14 @@ def open_database(url: str, *, pool: int = 8) -> Sessions:
             "application_name": "impasto",
             "connect_timeout": 5,
             "options": "-c timezone=UTC -c lock_timeout=5s"
-            " -c idle_in_transaction_session_timeout=30s",
+            f" -c idle_in_transaction_session_timeout={idle:.0f}s",
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,  # a black-holed link is an error in seconds, not hours
         },
     )
-    return sessionmaker(engine, expire_on_commit=False)
+    copying.teach(engine)
+    sessions = sessionmaker(engine, expire_on_commit=False)
+    listen(sessions)
+    return sessions

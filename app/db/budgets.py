@@ -34,6 +34,20 @@ WHERE jobs.id = place.id AND upto <= :room
 RETURNING jobs.lane, jobs.reserved_micros
 """)
 
+#: Those whose picture was drawn meanwhile cost nothing: what is left of the budget is enough.
+_LET_IN_FREE = text("""
+UPDATE jobs SET unfunded = false WHERE id IN (
+    SELECT id FROM jobs AS wanted
+    WHERE campaign_id = :campaign_id AND status = 'queued' AND unfunded
+        AND EXISTS (SELECT FROM jobs AS drawn
+            JOIN assets ON assets.tenant_id = drawn.tenant_id
+                AND assets.digest = drawn.output_digest AND assets.erased_at IS NULL
+            WHERE drawn.tenant_id = wanted.tenant_id AND drawn.cache_key = wanted.cache_key
+                AND drawn.status = 'succeeded' AND drawn.rendered_by IS NULL)
+    ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+) RETURNING jobs.lane, jobs.reserved_micros
+""")
+
 
 def share_out(campaign: Campaign, planned: Sequence[NewJob]) -> list[NewJob]:
     """Mark what the budget has no room for, and note both in the campaign; in its order."""
@@ -59,6 +73,8 @@ def settle(session: Session, campaign: Campaign) -> bool:
     while campaign.unfunded and _let_in(session, campaign) == MOST:
         continue
     stopped = campaign.unfunded > 0 and campaign.allotted_micros == 0
+    if stopped and _let_in_free(session, campaign):
+        return False
     scarce = campaign.cost_micros >= WARNED_AT * campaign.budget_micros
     if (scarce or stopped) and campaign.budget_told_at is None:
         campaign.budget_told_at = func.now()
@@ -86,6 +102,7 @@ def resize(session: Session, campaign: Campaign, row: Row[Any], reserve_micros: 
     waits = reserve_micros > room
     campaign.allotted_micros += (0 if waits else reserve_micros) - row.reserved_micros
     campaign.unfunded += waits
+    campaign.version += 1
     session.flush()
     changes = {"reserved_micros": reserve_micros, "unfunded": waits}
     session.execute(update(Job).where(Job.id == row.id).values(changes))
@@ -103,10 +120,20 @@ def _let_in(session: Session, campaign: Campaign) -> int:
     if room <= 0:
         return 0
     given = {"campaign_id": campaign.id, "room": room, "most": MOST}
-    rows = session.execute(_LET_IN, given).all()
+    return _note(session, campaign, session.execute(_LET_IN, given).all())
+
+
+def _let_in_free(session: Session, campaign: Campaign) -> int:
+    """How many of those that the budget has no room for need none."""
+    given = {"campaign_id": campaign.id, "most": MOST}
+    return _note(session, campaign, session.execute(_LET_IN_FREE, given).all())
+
+
+def _note(session: Session, campaign: Campaign, rows: Sequence[Row[Any]]) -> int:
     if rows:
         session.info.setdefault("let_in", set()).update(Lane(row.lane) for row in rows)
         campaign.unfunded -= len(rows)
         campaign.allotted_micros += sum(row.reserved_micros for row in rows)
+        campaign.version += 1
         session.flush()
     return len(rows)

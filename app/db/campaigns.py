@@ -1,7 +1,7 @@
 """Campaigns: their counts, kept without a race, and their end, told once."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -103,6 +103,18 @@ def unfinished(session: Session, tenant_id: UUID, campaign_id: UUID) -> Campaign
     return campaign
 
 
+def hold(session: Session, campaign_ids: Iterable[UUID | None]) -> None:
+    """
+    Lock these before a transaction counts more than once, in the order that `count` takes them.
+
+    After its jobs are locked, because workers lock those first.
+    """
+    ids = {one for one in campaign_ids if one is not None}
+    if len(ids) > 1:
+        its = select(Campaign.id).where(Campaign.id.in_(ids)).order_by(Campaign.id)
+        session.execute(its.with_for_update(key_share=True))
+
+
 def note_cancel(session: Session, campaign_id: UUID) -> None:
     """Keep when its owner gave it up; after its jobs moved, because they are locked first."""
     given_up = {"cancel_requested_at": func.now(), "version": Campaign.version + 1}
@@ -121,6 +133,7 @@ def reopen(session: Session, campaign_id: UUID, rows: Sequence[Row[Any]], ended:
         "version": Campaign.version + 1,
         "round": Campaign.round + case((Campaign.finished_at.is_not(None), 1), else_=0),
         "finished_at": None,
+        "finished_version": None,
         "unfunded": Campaign.unfunded + sum(row.unfunded for row in rows),
         "told": func.greatest(0, Campaign.told - amount),
     }
@@ -159,6 +172,7 @@ def _adding(to: JobStatus) -> ReturningUpdate[Any]:
         return update(Campaign).where(its).values(values).returning(Campaign, *silence)
     ended = sum((getattr(Campaign, status.value) for status in FINAL), more("jobs"))
     values["finished_at"] = case((ended == Campaign.total, func.now()))
+    values["finished_version"] = case((ended == Campaign.total, Campaign.version + 1))
     due = _due(ended)
     values["told"] = case((due, ended), else_=Campaign.told)
     values["told_at"] = case((due, func.now()), else_=Campaign.told_at)

@@ -21,23 +21,29 @@ _can_run = and_(
 )
 
 
-def pause(session: Session, tenant_id: UUID, campaign_id: UUID) -> None:
+def pause(session: Session, tenant_id: UUID, campaign_id: UUID) -> bool:
     """
-    Keep claims from what waits of a campaign; what runs is finished. Twice is once.
+    Keep claims from what waits of a campaign; what runs is finished. False: it is paused already.
 
     Raises `NotFound`, and `IllegalTransition` once it has finished.
     """
     campaigns.steer(session, campaign_id)
-    if campaigns.unfinished(session, tenant_id, campaign_id).paused_at is None:
-        _mark(session, campaign_id, paused=True)
-        _note(session, campaign_id, paused_at=func.now())
+    if campaigns.unfinished(session, tenant_id, campaign_id).paused_at is not None:
+        return False
+    _mark(session, campaign_id, paused=True)
+    _note(session, campaign_id, paused_at=func.now())
+    return True
 
 
-def resume(session: Session, tenant_id: UUID, campaign_id: UUID) -> set[Lane]:
-    """Let claims see it again. Answers with the lanes to wake; raises what `pause` does."""
+def resume(session: Session, tenant_id: UUID, campaign_id: UUID) -> set[Lane] | None:
+    """
+    Let claims see it again. Answers with the lanes to wake, None where it was not paused.
+
+    Raises what `pause` does.
+    """
     campaigns.steer(session, campaign_id)
     if campaigns.unfinished(session, tenant_id, campaign_id).paused_at is None:
-        return set()
+        return None
     lanes = _mark(session, campaign_id, paused=False)
     _note(session, campaign_id, paused_at=null())
     return lanes
@@ -99,11 +105,11 @@ def retry_job(session: Session, tenant_id: UUID, job_id: UUID) -> Lane:
     return Lane(moved[0].lane)
 
 
-def retry_failed(session: Session, tenant_id: UUID, campaign_id: UUID) -> set[Lane]:
+def retry_failed(session: Session, tenant_id: UUID, campaign_id: UUID) -> Sequence[Row[Any]]:
     """
     Run all failed jobs of a campaign again that have a picture; it is open again then.
 
-    Answers with the lanes to wake. Raises `NotFound`, and `IllegalTransition` if there is none.
+    Answers with them, as they moved. Raises `NotFound`, and `IllegalTransition` if there is none.
     """
     campaigns.steer(session, campaign_id)
     campaigns.get(session, tenant_id, campaign_id)
@@ -111,7 +117,7 @@ def retry_failed(session: Session, tenant_id: UUID, campaign_id: UUID) -> set[La
     moved = _again(session, campaign_id, *its)
     if not moved:
         raise IllegalTransition("No job of this campaign failed that could run again.")
-    return {Lane(row.lane) for row in moved}
+    return moved
 
 
 def _again(
@@ -174,7 +180,8 @@ def _mark(session: Session, campaign_id: UUID, **marks: Any) -> set[Lane]:
     lanes in which any waits.
     """
     its = select(Job.id).where(Job.campaign_id == campaign_id, _open).order_by(Job.id)
-    marked = update(Job).where(Job.id.in_(its.with_for_update())).values(marks)
+    changes = {"version": Job.version + 1} if "priority" in marks else {}  # that one is shown
+    marked = update(Job).where(Job.id.in_(its.with_for_update())).values(marks | changes)
     rows = session.execute(marked.returning(Job.lane, Job.status))
     return {row.lane for row in rows if row.status is JobStatus.QUEUED}
 

@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, ColumnElement, Row, Uuid, func, literal, or_, sele
 from sqlalchemy.orm import Session
 
 from app.db.models import Campaign, Endpoint, StyleVersion
-from app.domain.events import JOB_EVENTS, EventType, fitting
+from app.domain.events import JOB_EVENTS, EventType, fitting, sequence
 from app.domain.ids import new_id
 from app.domain.job import FINAL, JobStatus
 from app.domain.style import plain
@@ -155,7 +155,7 @@ def _of_job(kind: EventType, row: Row[Any], *, last: bool) -> Facts:
     return _event(kind, row.tenant_id, facts) | {
         "job_id": row.id,
         "campaign_id": row.campaign_id,
-        "sequence": 2 * row.version + last,
+        "sequence": sequence(row.version, last=last),
         "round": row.round,
     }
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from app.db import campaigns
 from app.db.arrays import as_table
 from app.db.ledger import Bill
 from app.db.models import Job
@@ -53,10 +54,9 @@ class Success:
     output_digest: str
     cost_micros: int
     timings: str  #: JSON, milliseconds per stage
-    bill: Bill | None = None  #: None: nothing was measured, as of what was drawn before
+    bill: Bill | None = None  #: None: nothing was measured
     warnings: Sequence[str] = ()  #: what is odd about the output
     review: bool = False  #: a person must approve it first
-    rendered_by: UUID | None = None  #: the job that drew it before
 
 
 def claim(
@@ -108,7 +108,8 @@ def succeed(session: Session, successes: Sequence[Success], *, by: str) -> set[U
     waiting = [success for success in successes if success.review]
     if waiting:  # two statements: locked beforehand in the order that all groups are locked in
         ids = [success.held.id for success in successes]
-        session.execute(select(Job.id).where(Job.id.in_(ids)).order_by(Job.id).with_for_update())
+        its = select(Job.campaign_id).where(Job.id.in_(ids)).order_by(Job.id)
+        campaigns.hold(session, session.scalars(its.with_for_update()))
     done = _bring(session, JobStatus.IN_REVIEW, waiting, by)
     return done | _bring(
         session, JobStatus.SUCCEEDED, [one for one in successes if not one.review], by
@@ -123,7 +124,6 @@ def _bring(session: Session, to: JobStatus, successes: Sequence[Success], by: st
         "new_output": [success.output_digest for success in successes],
         "new_cost": [success.cost_micros for success in successes],
         "new_timings": [success.timings for success in successes],
-        "new_origin": [success.rendered_by for success in successes],
         "new_warnings": [json.dumps(list(success.warnings)) for success in successes],
     }
     held = _new(success.held for success in successes)
@@ -278,7 +278,6 @@ _done = as_table(
     cost=BigInteger,
     timings=String,
     warnings=String,
-    origin=Uuid,
 )
 _BRING = {
     to: moving(
@@ -288,7 +287,6 @@ _BRING = {
         cost_micros=_done.c.cost,
         timings=cast(_done.c.timings, JSONB),
         warnings=cast(_done.c.warnings, JSONB),
-        rendered_by=_done.c.origin,
     )
     for to in (JobStatus.SUCCEEDED, JobStatus.IN_REVIEW)
 }

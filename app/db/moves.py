@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from app.db import budgets, campaigns, events, ledger
+from app.db import budgets, campaigns, counted, events, ledger
 from app.db.ledger import Bill
 from app.db.models import Campaign, Job, JobHistory
 from app.domain.events import JOB_EVENTS, VERDICTS, EventType
@@ -31,7 +31,7 @@ from app.domain.job import JobStatus, sources
 from app.errors import BudgetExceeded
 
 #: What every move tells about the jobs it moved.
-MOVED = (
+MOVED: Final = (
     Job.id,
     Job.tenant_id,
     Job.campaign_id,
@@ -40,27 +40,31 @@ MOVED = (
     Job.attempt,
     Job.round,
     Job.version,
+    Job.output_digest,
+    Job.webhook,
+    Job.cost_micros,
+    Job.error_code,
+    Job.reserved_micros,
+    Job.unfunded,
+    Job.warnings,
+    Job.verdict,
+    Job.rendered_by,
     Job.lane,
+    Job.pixels,
+    Job.created_at,
+)
+#: And of those that still have to be done: what it takes to do them.
+TO_DO: Final = (
     Job.source,
     Job.content_digest,
-    Job.output_digest,
-    Job.pixels,
     Job.style_version_id,
     Job.parameters,
     Job.usage,
     Job.render_key,
-    Job.webhook,
-    Job.cost_micros,
-    Job.error_code,
+    Job.cache_key,
     Job.failures,
     Job.crashes,
-    Job.reserved_micros,
-    Job.unfunded,
     Job.review,
-    Job.warnings,
-    Job.verdict,
-    Job.cache_key,
-    Job.rendered_by,
 )
 #: What only those who listen are told: read where somebody does.
 TOLD: Final = (Job.metadata_.label("metadata"), Job.error_detail.label("error_detail"))
@@ -93,14 +97,14 @@ def moving(to: JobStatus, *where: ColumnElement[bool], **changes: Any) -> Select
         update(Job)
         .where(Job.status.in_(sorted(sources(to))), *where)
         .values({"status": to, "version": Job.version + 1, **_consequences(to), **changes})
-        .returning(*MOVED, *(TOLD if kind else ()))
+        .returning(*MOVED, *(TO_DO if to.open else ()), *(TOLD if kind else ()))
         .cte("moved")
     )
     wrote = (
         insert(JobHistory)
         .from_select(
-            ["job_id", "status", "attempt", "worker", "note"],
-            select(moved.c.id, moved.c.status, moved.c.attempt, BY, NOTE),
+            ["job_id", "status", "attempt", "worker", "note", "version"],
+            select(moved.c.id, moved.c.status, moved.c.attempt, BY, NOTE, moved.c.version),
         )
         .cte("wrote")
     )
@@ -124,6 +128,8 @@ def carry_out(
     if rows and (to.final or to is JobStatus.IN_REVIEW):
         ledger.close(session, [row for row in rows if row.verdict is None], bills or {})
         _count(session, to, rows)
+    if rows and to.final:
+        counted.note(session, to, rows)
     return rows
 
 
@@ -163,13 +169,12 @@ def _heard(to: JobStatus, kind: EventType, moved: CTE) -> Select[Any]:
     tenant = select(moved.c.tenant_id).distinct().subquery("tenant")
     whose = tenant.c.tenant_id
     said = [EventType.JOB_REVIEWED] if to in VERDICTS else []
-    ears = select(
-        whose,
-        *(
-            events.listeners(whose, literal(one.value)).label(name)
-            for one, name in zip((kind, *said), events.EARS, strict=False)
-        ),
-    ).cte("heard")
+    listeners = (
+        events.listeners(whose, literal(one.value)).label(name)
+        for one, name in zip((kind, *said), events.EARS, strict=False)
+    )
+    # Asked once for each tenant; inlined, it would be asked again for each job and column.
+    ears = select(whose, *listeners).cte("heard").prefix_with("MATERIALIZED")
     names = [column.name for column in TOLD]
     heard = [column for column in ears.c if column.name in events.EARS]
     anybody = or_(moved.c.webhook.is_not(None), *(func.cardinality(one) > 0 for one in heard))

@@ -1,11 +1,10 @@
-"""What callers read: single jobs, pages of them, campaigns and how far they are."""
+"""What callers read: single jobs, pages of them, campaigns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, String, and_, cast, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.db import renditions
@@ -17,7 +16,6 @@ from app.db.models import (
     Job,
     KnownRateCard,
     LedgerEntry,
-    Style,
     StyleVersion,
     Stylizer,
 )
@@ -43,9 +41,12 @@ _SHOWN: Any = (
         Inference.device,
         Inference.batch_size,
         Inference.software,
+        Inference.drawn_digest,
         Inference.manifest_label,
         Inference.manifest_digest,
         Inference.certificate_digest,
+        Inference.certificate_serial,
+        Inference.stamped_at,
         Inference.at.label("drawn_at"),
         LedgerEntry.rate_card,
         LedgerEntry.device_ms,
@@ -60,7 +61,8 @@ _SHOWN: Any = (
     .join(StyleVersion, StyleVersion.id == Job.style_version_id)
     .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)
     .outerjoin(Asset, and_(Asset.tenant_id == Job.tenant_id, Asset.digest == Job.output_digest))
-    .outerjoin(Inference, and_(Inference.job_id == Job.id, Inference.attempt == Job.attempt))
+    # Of a picture that was there already, what drew it then; each job's success is one row here.
+    .outerjoin(Inference, Inference.job_id == func.coalesce(Job.rendered_by, Job.id))
     .outerjoin(
         LedgerEntry,
         and_(
@@ -73,18 +75,11 @@ _SHOWN: Any = (
 )
 
 _CAMPAIGNS: Any = select(
-    Campaign, StyleVersion.slug, StyleVersion.version.label("style_version")
+    Campaign,
+    StyleVersion.slug,
+    StyleVersion.version.label("style_version"),
+    func.now().label("now"),
 ).join(StyleVersion, StyleVersion.id == Campaign.style_version_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a campaign is, counted from its jobs."""
-
-    running: int
-    pixels: int  #: of all outputs whose size is known
-    worked: int  #: jobs that were started and have ended
-    seconds: float | None  #: since the first one was started
 
 
 def job(session: Session, tenant_id: UUID, job_id: UUID) -> Row[Any]:
@@ -95,15 +90,6 @@ def job(session: Session, tenant_id: UUID, job_id: UUID) -> Row[Any]:
     if row is None:
         raise NotFound(f"There is no job {job_id}.")
     return row
-
-
-def job_state(session: Session, tenant_id: UUID, job_id: UUID) -> tuple[int, JobStatus]:
-    """Version and status alone, for requests that ask whether anything changed."""
-    mine = (Job.id == job_id, Job.tenant_id == tenant_id)
-    row = session.execute(select(Job.version, Job.status).where(*mine)).first()
-    if row is None:
-        raise NotFound(f"There is no job {job_id}.")
-    return row.version, row.status
 
 
 def jobs(
@@ -191,27 +177,6 @@ def campaigns(
     return _rows(session, _CAMPAIGNS.where(*wanted).order_by(Campaign.id.desc()), limit)
 
 
-def progress(session: Session, campaign_ids: Sequence[UUID]) -> dict[UUID, Progress]:
-    """How far each of these campaigns is; reads every job of them."""
-    worked = Job.started_at.is_not(None) & Job.finished_at.is_not(None)
-    statement = (
-        select(
-            Job.campaign_id,
-            func.count().filter(Job.status == JobStatus.RUNNING),
-            func.sum(Job.pixels),
-            func.count().filter(worked),
-            func.extract("epoch", func.now() - func.min(Job.started_at)),
-        )
-        .where(Job.campaign_id.in_(campaign_ids))
-        .group_by(Job.campaign_id)
-    )
-    return {
-        campaign_id: Progress(running, pixels, ended, None if age is None else float(age))
-        for campaign_id, running, pixels, ended, age in session.execute(statement)
-        if campaign_id is not None
-    }
-
-
 def asset(session: Session, tenant_id: UUID, digest: str) -> Asset:
     """A stored picture of this tenant. Raises `NotFound`, also for another's, or `Erased`."""
     found = session.get(Asset, (tenant_id, digest))
@@ -226,29 +191,6 @@ def made(session: Session, tenant_id: UUID, digest: str, limit: int) -> Sequence
     """A tenant's jobs that gave this picture, oldest first: the first of them drew it."""
     its = renditions.made(tenant_id, digest)
     return _rows(session, _SHOWN.where(its).order_by(Job.id), limit)
-
-
-def styles_used(session: Session, stylizer_digest: str, pins: Sequence[str]) -> dict[str, Row[Any]]:
-    """Pinned styles for that stylizer, as they are now: title, card, and how their licence is."""
-    named = [(slug, int(number)) for slug, _, number in (pin.rpartition("@") for pin in pins)]
-    rows = session.execute(
-        select(
-            StyleVersion.slug,
-            StyleVersion.version,
-            Style.title,
-            StyleVersion.card,
-            StyleVersion.status,
-            StyleVersion.valid_until,
-            StyleVersion.suspended_at,
-            StyleVersion.withdrawn_at,
-        )
-        .join(Style, Style.slug == StyleVersion.slug)
-        .where(
-            StyleVersion.stylizer_digest == stylizer_digest,
-            tuple_(StyleVersion.slug, StyleVersion.version).in_(named),
-        )
-    )
-    return {f"{row.slug}@{row.version}": row for row in rows}
 
 
 def _wanted(whose: ColumnElement[bool], status: JobStatus | None) -> list[ColumnElement[bool]]:

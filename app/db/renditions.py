@@ -1,6 +1,6 @@
 """Further files of drawings: written beside the output, copied with it, found by their digests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -38,11 +38,6 @@ def copy(session: Session, origins: Mapping[UUID, UUID]) -> None:
     if origins:
         pairs = [{"job_id": job, "drawn": drawn} for job, drawn in origins.items()]
         session.execute(_COPY, {"pairs": to_json(pairs).decode()})
-
-
-def copy_hits(session: Session, rows: Iterable[Any]) -> None:
-    """The same for rows of moved jobs, as far as they have any; mostly none has."""
-    copy(session, {row.id: row.rendered_by for row in rows if row.parameters.get("renditions")})
 
 
 def get(session: Session, job: Job, name: str) -> Asset:

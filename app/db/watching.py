@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db import campaigns
 from app.db.models import Campaign, Job, JobHistory
+from app.domain.events import EventType, sequence
 from app.domain.job import FINAL
 from app.errors import NotFound
 
@@ -17,7 +18,7 @@ ENDS = tuple(status.value for status in FINAL)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened; `place` is where the next one goes on behind."""
+    """One thing that happened; `place` is its number, behind which the next one goes on."""
 
     place: int
     name: str
@@ -34,40 +35,46 @@ class Seen:
 
 
 def job(session: Session, tenant_id: UUID, job_id: UUID, after: int) -> Seen:
-    """A job's changes of status from the `after`-th on. Raises `NotFound`."""
+    """A job's changes of status behind the number `after`. Raises `NotFound`."""
     rows = session.execute(
-        select(JobHistory.status, JobHistory.attempt, JobHistory.at)
+        select(JobHistory.status, JobHistory.attempt, JobHistory.at, JobHistory.version)
         .join(Job, Job.id == JobHistory.job_id)
         .where(JobHistory.job_id == job_id, Job.tenant_id == tenant_id)
         .order_by(JobHistory.id)
     ).all()
     if not rows:
         raise NotFound(f"There is no job {job_id}.")
-    events = [
-        Event(
-            place,
-            f"job.{row.status}",
-            {
-                "job_id": str(job_id),
-                "status": row.status.value,
-                "attempt": row.attempt,
-                "at": row.at.isoformat(),
-                "sequence": place,
-            },
-        )
-        for place, row in enumerate(rows, start=1)
-    ]
-    return Seen(len(rows), rows[-1].status.final, events[after:])
+    events = [_change(job_id, row, number) for number, row in enumerate(rows, start=1)]
+    later = [event for event in events if event.place > after]
+    return Seen(events[-1].place, rows[-1].status.final, later)
+
+
+def _change(job_id: UUID, row: Any, number: int) -> Event:
+    """What happened before versions were kept is numbered from 1: smaller than any that follows."""
+    place = number if row.version is None else sequence(row.version)
+    data = {
+        "job_id": str(job_id),
+        "status": row.status.value,
+        "attempt": row.attempt,
+        "at": row.at.isoformat(),
+        "sequence": place,
+    }
+    return Event(place, f"job.{row.status}", data)
 
 
 def campaign(session: Session, tenant_id: UUID, campaign_id: UUID, after: int) -> Seen:
-    """A campaign as it is, if it changed since version `after`. Raises `NotFound`."""
+    """
+    A campaign as it is, if it changed since version `after`. Raises `NotFound`.
+
+    What its owner changes once it has ended is no event: the end keeps its number.
+    """
     its = campaigns.get(session, tenant_id, campaign_id)
     over = its.finished_at is not None
-    if its.version == after:
-        return Seen(its.version, over)
-    name = "campaign.completed" if over else "campaign.progress"
-    return Seen(its.version, over, [Event(its.version, name, _counts(its))])
+    place = its.finished_version or its.version
+    if place == after:
+        return Seen(place, over)
+    name = EventType.CAMPAIGN_COMPLETED if over else EventType.CAMPAIGN_PROGRESS
+    return Seen(place, over, [Event(place, name.value, _counts(its) | {"sequence": place})])
 
 
 def _counts(its: Campaign) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from app.domain.events import EventType
-from app.domain.requests import Request, Url, storable
+from app.domain.requests import Request, WebUrl, storable
+from app.domain.told import STORABLE
 
 OVERLAP: Final = 24 * 3600  #: seconds that an old secret signs beside the new one, at most
 
@@ -14,10 +16,13 @@ Signatures = Annotated[
     list[Literal["v1", "v1a"]],
     Field(
         description="How its webhooks are signed: `v1` (HMAC-SHA256, a shared secret) always, and"
-        " beside it `v1a` (Ed25519, a public key), which nobody who verifies could forge."
+        " beside it `v1a` (Ed25519, a public key), which nobody who verifies could forge.",
+        json_schema_extra={"contains": {"const": "v1"}},
     ),
 ]
-Description = Annotated[str, Field(max_length=500), AfterValidator(storable)]
+Description = Annotated[
+    str, Field(max_length=500, json_schema_extra=STORABLE), AfterValidator(storable)
+]
 Events = Annotated[
     list[EventType] | None,
     Field(min_length=1, description="The kinds of events it hears of; `null`: all."),
@@ -32,7 +37,7 @@ def _with_v1(signatures: Sequence[str]) -> None:
 class EndpointRequest(Request):
     """Where to tell of everything that happens to a tenant, or of some of it."""
 
-    url: Url
+    url: WebUrl
     events: Events = None
     description: Description = ""
     signatures: Signatures = ["v1"]
@@ -52,11 +57,11 @@ class EndpointRequest(Request):
 class EndpointChange(Request):
     """What shall be different; what is not named stays."""
 
-    url: Url | None = None
+    url: WebUrl | SkipJsonSchema[None] = None
     events: Events = None
-    description: Description | None = None
-    signatures: Signatures | None = None
-    enabled: bool | None = None
+    description: Description | SkipJsonSchema[None] = None
+    signatures: Signatures | SkipJsonSchema[None] = None
+    enabled: bool | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _sense(self) -> "EndpointChange":

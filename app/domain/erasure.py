@@ -3,9 +3,10 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from app.domain.requests import Request
+from app.domain.told import one_of
 
 
 class ErasureRequest(Request):
@@ -22,6 +23,10 @@ class ErasureRequest(Request):
     job: Annotated[UUID | None, Field(description="A job with its pictures.")] = None
     campaign: Annotated[UUID | None, Field(description="All jobs of a campaign.")] = None
     all: Annotated[Literal[True] | None, Field(description="Everything of yours.")] = None
+
+    model_config = ConfigDict(
+        json_schema_extra=one_of(asset="string", job="string", campaign="string", all="boolean")
+    )
 
     @model_validator(mode="after")
     def _one_of_them(self) -> "ErasureRequest":

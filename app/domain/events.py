@@ -52,6 +52,16 @@ CAMPAIGN_DEFAULT: Final = (
     EventType.JOB_FAILED,
 )
 
+
+def sequence(version: int, *, last: bool = True) -> int:
+    """
+    The number of an event of a job's `version`; it grows within the job, whoever tells of it.
+
+    Two events may tell of one change: that a reviewer spoke, and what it did, which is the `last`.
+    """
+    return 2 * version + last
+
+
 PROGRESS_SECONDS: Final = 5.0  #: between two `campaign.progress` of one campaign, at least
 PROGRESS_PERCENT: Final = 1  #: of the campaign's jobs between them, at least
 

@@ -30,7 +30,7 @@ class JobStatus(StrEnum):
 Q, R, W, S, F, C, N, E = JobStatus  # W: waits for a reviewer, N: who said no
 
 TRANSITIONS: Final[dict[JobStatus, frozenset[JobStatus]]] = {
-    Q: frozenset({R, S, F, C, E}),  # to SUCCEEDED: its picture was drawn before
+    Q: frozenset({R, S, W, F, C, E}),  # to S or W: its picture was drawn before
     R: frozenset({S, W, F, C, Q}),  # back to QUEUED: a retry, or a rescue of a lost worker
     W: frozenset({S, N}),
     S: frozenset(),

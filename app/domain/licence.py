@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from app.domain.territories import Territory
+from app.domain.territories import Territory, TerritoryText
 from app.errors import (
     ChannelNotAllowed,
     LicenceExpired,
@@ -94,12 +94,28 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 _Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-_LIST = BeforeValidator(_split, json_schema_input_type=list[str] | str)
+_CHANNEL = "|".join(Channel)
+
+#: As `TerritoryText`.
+ChannelText = Annotated[
+    str,
+    Field(pattern=f"^(?:{_CHANNEL})(?:,(?:{_CHANNEL})){{0,19}}$", examples=["web", "web,social"]),
+]
+_AnyTerritories = Annotated[list[Territory], Field(max_length=249)] | TerritoryText
+_AnyChannels = Annotated[list[Channel], Field(max_length=20)] | ChannelText
 
 Territories = Annotated[
-    tuple[Territory, ...], Field(max_length=249), _LIST, AfterValidator(_sorted)
+    tuple[Territory, ...],
+    Field(max_length=249),
+    BeforeValidator(_split, json_schema_input_type=_AnyTerritories),
+    AfterValidator(_sorted),
 ]
-Channels = Annotated[tuple[Channel, ...], Field(max_length=20), _LIST, AfterValidator(_channels)]
+Channels = Annotated[
+    tuple[Channel, ...],
+    Field(max_length=20),
+    BeforeValidator(_split, json_schema_input_type=_AnyChannels),
+    AfterValidator(_channels),
+]
 
 
 def _nothing(given: object) -> bool:

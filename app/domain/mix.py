@@ -8,6 +8,11 @@ Mix: TypeAlias = dict[str, float]  #: style to share; shares sum to 1, the large
 
 MAX_STYLES: Final = 8
 MAX_NAME: Final = 255
+#: A style or several, as they are written; whether shares settle, and names exist, it cannot say.
+PATTERN: Final = r"^(?:{name}(?::{share})?|{name}:{share}(?:,{name}:{share}){{1,7}})$".format(
+    name=r"[a-z0-9][a-z0-9-]{0,62}(?:@[1-9][0-9]{0,8})?",
+    share=r"(?:0?\.[0-9]{0,3}[1-9]|[1-9][0-9]{0,3}(?:\.[0-9]{1,4})?)",
+)
 PARTS: Final = 10_000  #: shares are whole parts of this many: finer ones no eye can tell
 
 

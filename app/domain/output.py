@@ -3,7 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from app.domain.exact import Exact
 
 
 class OutputFormat(StrEnum):
@@ -29,7 +31,7 @@ _MAX_SIDES: Final = {OutputFormat.WEBP: 16_383, OutputFormat.AVIF: 16_384}
 FileQuality = Annotated[int, Field(ge=1, le=100)]
 
 
-class Output(BaseModel):
+class Output(Exact):
     """How the finished picture is written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

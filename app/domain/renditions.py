@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from app.domain.exact import Exact
 from app.domain.output import FileQuality, Output, OutputFormat
 
 MAX_RENDITIONS: Final = 10
@@ -90,7 +91,7 @@ class Frame:
         return self.canvas[0] * self.canvas[1]
 
 
-class Rendition(BaseModel):
+class Rendition(Exact):
     """One more file of every drawing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

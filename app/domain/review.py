@@ -4,10 +4,11 @@ from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from app.domain.requests import Request, Word, storable
 from app.domain.style import NAME
+from app.domain.told import STORABLE
 
 MAX_NOTE: Final = 2_000
 FLAT: Final = "flat"  #: an output of nearly one colour
@@ -32,7 +33,11 @@ ReasonCode = Annotated[
 StyleName = Annotated[
     str, Field(pattern=f"^{NAME.pattern}$", examples=["great-wave", "great-wave@3"])
 ]
-Note = Annotated[str, Field(min_length=1, max_length=MAX_NOTE), AfterValidator(storable)]
+Note = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_NOTE, json_schema_extra=STORABLE),
+    AfterValidator(storable),
+]
 
 
 class Verdict(Request):
@@ -41,6 +46,15 @@ class Verdict(Request):
     decision: Decision
     reason_code: ReasonCode | None = None
     note: Note | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"decision": {"const": Decision.APPROVE}}},
+                {"required": ["reason_code"], "properties": {"reason_code": {"type": "string"}}},
+            ]
+        }
+    )
 
     @model_validator(mode="after")
     def _says_why(self) -> "Verdict":
@@ -66,6 +80,15 @@ class ReviewQuery(Request):
     custom_id_prefix: Word | None = None
     style: StyleName | None = None
     warning: Literal["flat", "unchanged"] | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("campaign_id", "custom_id_prefix", "style", "warning")
+            ]
+        }
+    )
 
 
 class BulkVerdict(Verdict):

@@ -10,7 +10,7 @@ class Scope(StrEnum):
 
     READ = "read"  #: look at everything that is the tenant's
     SUBMIT = "submit"  #: hand work in, and withdraw it
-    REVIEW = "review"  #: say which pictures go out
+    REVIEW = "review"  #: see what waits for a reviewer, and say which pictures go out
     ADMIN = "admin"  #: keys, webhook endpoints, erasure, audit, retention
 
 

@@ -9,8 +9,10 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.domain import mix
+from app.domain.exact import Exact
 from app.domain.licence import Licence, Spdx
 from app.domain.requests import Request, WebhookRequest, Word, storable
+from app.domain.told import STORABLE
 
 SLUG: Final = r"[a-z0-9][a-z0-9-]{0,62}"
 NAME: Final = re.compile(rf"({SLUG})(?:@([1-9][0-9]{{0,8}}))?")
@@ -73,7 +75,7 @@ def drawn_in(slug: str, version: int, shares: Mapping[str, float] | None) -> str
     return f"{plain(slug)}@{version}"
 
 
-class LicenceRequest(Licence):
+class LicenceRequest(Exact, Licence):
     """What allows this style to be learned from the picture and used, and within what limits."""
 
     model_config = Request.model_config
@@ -84,9 +86,9 @@ class LicenceRequest(Licence):
     tenants: Annotated[tuple[str, ...], Field(max_length=0)] = Field(
         (), exclude_if=lambda given: not given, description="Empty: your style is yours alone."
     )
-    notes: Annotated[str, Field(max_length=2_000), AfterValidator(storable)] = Field(
-        "", exclude_if=lambda given: not given
-    )
+    notes: Annotated[
+        str, Field(max_length=2_000, json_schema_extra=STORABLE), AfterValidator(storable)
+    ] = Field("", exclude_if=lambda given: not given)
 
 
 class PictureRequest(Request):
@@ -102,7 +104,9 @@ class StyleRequest(Request):
     title: Word
     artist: Word
     year: Annotated[int, Field(ge=-40_000, le=9_999)]
-    description: Annotated[str, Field(max_length=1_000), AfterValidator(storable)] = ""
+    description: Annotated[
+        str, Field(max_length=1_000, json_schema_extra=STORABLE), AfterValidator(storable)
+    ] = ""
     licence: LicenceRequest
     picture: PictureRequest
     minutes: Annotated[

@@ -25,7 +25,17 @@ def _short(text: str) -> str:
 
 
 TagKey = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
-TagValue = Annotated[str, AfterValidator(_short)]
+TagValue = Annotated[
+    str,
+    AfterValidator(_short),
+    Field(
+        json_schema_extra={
+            "minLength": 1,
+            "maxLength": MAX_BYTES,
+            "pattern": r"^[^\x00-\x1f\x7f]*$",
+        }
+    ),
+]
 Tags = Annotated[
     dict[TagKey, TagValue],
     Field(
@@ -33,6 +43,7 @@ Tags = Annotated[
         description="What the work is charged to; `GET /v1/costs` groups by it. Keys of"
         f" `[a-z0-9_]`, values of up to {MAX_BYTES} bytes. They never change.",
         examples=[{"cost_center": "4200", "brand": "acme"}],
+        json_schema_extra={"additionalProperties": False},
     ),
 ]
 

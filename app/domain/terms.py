@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 LONGEST: Final = 30 * 24 * 3600  #: seconds that work may wait for its deadline
+DURATION: Final = r"^[1-9][0-9]{0,8}[smhd]?$"
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,8})([smhd]?)")
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 24 * 3600}
 
@@ -26,7 +27,12 @@ def seconds(text: object) -> object:
 #: Seconds from now until which work must have begun, or is not wanted any more.
 CancelAfter = Annotated[
     Annotated[int, Field(strict=True, ge=1, le=LONGEST)] | None,
-    BeforeValidator(seconds, json_schema_input_type=int | str | None),
+    BeforeValidator(
+        seconds,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=LONGEST)]
+        | Annotated[str, Field(pattern=DURATION)]
+        | None,
+    ),
     Field(
         description="Work that still waits after so long expires and is not billed: seconds, or"
         " `10m`, `2h`, `1d`. As `Cancel-After`, the header.",
@@ -71,13 +77,23 @@ class Review:
         return drawn < self.share
 
 
+_RULES: Final = (
+    r"^(?:all|on-warning|sample:(?:100|[1-9][0-9]?(?:\.[0-9]{1,4})?|0\.[0-9]{0,3}[1-9])%)$"
+)
+
+
 def _parsed(text: str) -> str:
     Review.parse(text)
     return text
 
 
 ReviewRule = Annotated[
-    Annotated[str, Field(max_length=16), AfterValidator(_parsed)] | None,
+    Annotated[
+        str,
+        Field(max_length=16, json_schema_extra={"pattern": _RULES}),
+        AfterValidator(_parsed),
+    ]
+    | None,
     Field(
         description="`all`, `sample:2%` or `on-warning`: these outputs wait for a reviewer's yes.",
         examples=["all", "sample:2%", "on-warning"],

@@ -1,9 +1,11 @@
 """The countries and areas that a licence may name: ISO 3166-1 alpha-2, all 249 of them."""
 
 import re
+from itertools import groupby
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from typing_extensions import TypeAliasType
 
 _ALL: Final = (
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ "
@@ -29,6 +31,23 @@ def _is_a_code(text: str) -> str:
     raise ValueError(f"{text[:8]!r} is no ISO 3166-1 alpha-2 code{hint}")
 
 
-Territory = Annotated[
-    str, StringConstraints(strip_whitespace=True, to_upper=True), AfterValidator(_is_a_code)
-]
+_BY_LETTER: Final = groupby(sorted(CODES), key=lambda code: code[0])
+_ONE: Final = "|".join(f"{one}[{''.join(code[1] for code in codes)}]" for one, codes in _BY_LETTER)
+
+#: One entry of the document, and not 249 words in each place.
+Territory = TypeAliasType(
+    "Territory",
+    Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, to_upper=True),
+        AfterValidator(_is_a_code),
+        WithJsonSchema({"type": "string", "pattern": f"^(?:{_ONE})$", "examples": ["DE"]}),
+    ],
+)
+#: Several as one text, as forms and people write them.
+TerritoryText = TypeAliasType(
+    "TerritoryText",
+    Annotated[
+        str, Field(pattern=f"^(?:{_ONE})(?:,(?:{_ONE})){{0,248}}$", examples=["DE", "DE,AT"])
+    ],
+)

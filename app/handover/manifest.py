@@ -7,6 +7,7 @@ from datetime import datetime
 from io import StringIO
 from typing import Any
 
+from app.domain.cells import harmless
 from app.handover.formats import ManifestFormat
 from app.handover.lines import Line
 
@@ -26,12 +27,9 @@ def _row(cells: Iterable[Any]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """As text; what a spreadsheet would take for a formula gets an apostrophe in front."""
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
+    return harmless(value) if isinstance(value, str) else value
 
 
 def _object(line: Line) -> bytes:

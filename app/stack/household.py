@@ -26,6 +26,7 @@ class Plan:
     null_engine: bool = False
     flower: bool = True
     optimizer: bool = False
+    metrics: int | None = None  #: the first of the ports at which its processes answer scrapes
     environment: Mapping[str, str] = field(default_factory=dict)  #: for every process, on top
 
     @property
@@ -58,10 +59,10 @@ class Household:
         """Everybody without whom nothing is ready, except the servers."""
         yield self._api()
         for device in range(self.plan.workers):
-            yield self._worker(f"worker-{device}", "worker", "--device", str(device))
+            yield self._worker(3 + device, f"worker-{device}", "worker", "--device", str(device))
         if self.plan.optimizer or self._given.optimizer.enabled:
-            yield self._worker("optimizer", "optimizer")
-        yield self._worker("io", "io", "--beat")
+            yield self._worker(2, "optimizer", "optimizer")
+        yield self._worker(1, "io", "io", "--beat")
 
     def _ours(self, given: Settings) -> Iterator[tuple[str, str]]:
         """Settings that were not given, as we need them here."""
@@ -92,24 +93,32 @@ class Household:
         if "development" not in given.marking.model_fields_set:
             yield "IMPASTO_MARKING__DEVELOPMENT", str(self.data / "marking")
 
+    def _told(self, number: int) -> dict[str, str]:
+        """The environment of one process: each answers scrapes at a port of its own."""
+        first = self.plan.metrics or self._given.metrics_port
+        if first is None:
+            return self.environment
+        ports = {"IMPASTO_METRICS_PORT": str(first + number), "IMPASTO_METRICS_HOST": "127.0.0.1"}
+        return self.environment | ports
+
     def _api(self) -> Child:
         return Child(
             name="api",
             argv=[sys.executable, "-m", "app.api", "--port", str(self.plan.port)],
             log=self.logs / "api.log",
-            env=self.environment,
+            env=self._told(0),
             ready=lambda: answers(self.plan.port, "/readyz"),
             grace=15.0,
         )
 
-    def _worker(self, name: str, *arguments: str) -> Child:
+    def _worker(self, number: int, name: str, *arguments: str) -> Child:
         """Makes a file when it is warm."""
         ready = self.run / f"{name}.ready"
         return Child(
             name=name,
             argv=[sys.executable, "-m", "workers", *arguments, "--ready-file", str(ready)],
             log=self.logs / f"{name}.log",
-            env=self.environment,
+            env=self._told(number),
             prepare=lambda: ready.unlink(missing_ok=True),
             ready=ready.exists,
             ready_seconds=120.0,

@@ -80,6 +80,9 @@ def welcome(stack: Stack) -> str:
         "Flower": stack.flower_url,
         "Data": stack.data,
         "Key": f"{stack.key}   (shown only now)" if stack.key else KEY_WAS_SHOWN,
+        "Shell": f"export IMPASTO_URL={stack.url} IMPASTO_API_KEY={stack.key}"
+        if stack.key
+        else None,
     }
     shown = [f"  {name:<8}{text}" for name, text in lines.items() if text]
     return "\n".join([f"Impasto {__version__} is ready. Ctrl-C stops it.", *shown])

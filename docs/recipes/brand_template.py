@@ -113,6 +113,8 @@ if __name__ == "__main__":
     try:
         main()
     except KeyError as missing:
-        sys.exit(f"Set {missing.args[0]}: `impasto up` shows both, IMPASTO_URL and IMPASTO_API_KEY.")
+        sys.exit(
+            f"Set {missing.args[0]}: `impasto up` shows both, IMPASTO_URL and IMPASTO_API_KEY."
+        )
     except (ServiceError, OSError) as error:
         sys.exit(f"brand_template: {error}")

@@ -10,7 +10,7 @@ from redis import Redis
 from app.domain.job import MAX_SOLO_CRASHES
 from app.settings import WorkerSettings
 from tests.chaos.copier import Copier
-from tests.chaos.network import Hold, LostReply
+from tests.chaos.network import Hold, LateReply, LostReply
 from tests.chaos.rig import Rig
 from tests.chaos.stage import FLOWING, RECOVERY, Stage
 from tests.chaos.waiting import until
@@ -20,13 +20,15 @@ GRACE = 45.0  #: seconds a process may take to end when asked to: running groups
 
 #: What only the transactions of accepting, claiming, finishing, sweeping and telling say.
 COMMITS = {
-    "accept": b"json_to_recordset",
+    "accept": b"COPY ledger",
     "claim": b"waiting_tenant",
     "finish": b"INSERT INTO inferences",
     "sweep": b"lease expired",
     "tell": b"response_status",
 }
-FIRST_OF_FINISH = b"INSERT INTO assets"  #: nothing is locked yet when it is held
+FIRST_OF_FINISH = b"INSERT INTO assets"
+LATER_IN_CLAIM = b"suspended_at, withdrawn_at"  #: a claim asks it once its jobs are locked
+ONE_TICKET = {"IMPASTO_WORKER__TICKETS": "1"}  #: one claim at a time: nothing else is under way
 
 
 def nothing(on: Stage) -> None:
@@ -63,6 +65,12 @@ def kill_one_worker(on: Stage) -> None:
         for name in on.rig.workers:
             on.rig.keeper.wait_ready(name)
         _note_the_end(on)
+
+
+def kill_one_worker_of_copies(on: Stage) -> None:
+    """The same where most pictures are drawn for many, so that many wait for one dead worker."""
+    kill_one_worker(on)
+    assert on.rig.scalar("SELECT count(*) FROM jobs WHERE rendered_by IS NOT NULL"), "no copies"
 
 
 def _note_the_end(on: Stage) -> None:
@@ -190,28 +198,33 @@ def copy_tickets(on: Stage) -> None:
 
 def wake_zombies(on: Stage) -> None:
     """
-    11: a worker is frozen as it finishes its jobs, loses them, and finishes all the same.
+    11: a worker is frozen with jobs that it has just claimed, loses them, and does them after all.
 
-    Its answer meets a job in the hands of the next worker, who is held at the same place.
+    Its answer meets a job in the hands of the next worker, who is held as he finishes it.
     """
     zombie, heir = on.rig.workers
     way = on.rig.link(zombie, "postgres")
-    late = Hold(FIRST_OF_FINISH)
+    late = _late()
 
     def set_the_scene() -> None:
         nonlocal late
         on.rig.keeper.signal(heir, SIGSTOP)  # so that the zombie gets something to do
-        late = Hold(FIRST_OF_FINISH)
+        late = _late()
         way.rules[:] = [late]
 
     for _ in on.shares(set_the_scene):
-        assert late.reached.wait(FLOWING), "the zombie never finished anything"
+        assert late.reached.wait(FLOWING), "the zombie never claimed anything"
         _haunt(on, zombie, heir, late)
         on.rig.settle(4 * RECOVERY)
         on.faults += 1
 
 
-def _haunt(on: Stage, zombie: str, heir: str, late: Hold) -> None:
+def _late() -> LateReply:
+    """Not in a transaction: Postgres would end that, and the fence would never be asked."""
+    return LateReply(LATER_IN_CLAIM, then=FIRST_OF_FINISH)
+
+
+def _haunt(on: Stage, zombie: str, heir: str, late: LateReply) -> None:
     """Freeze the one, let the other inherit, and let both answer, the late one first."""
     keeper, lease = on.rig.keeper, WorkerSettings().lease_seconds
     frozen, pid = time(), keeper.signal(zombie, SIGSTOP).pid
@@ -226,6 +239,28 @@ def _haunt(on: Stage, zombie: str, heir: str, late: Hold) -> None:
     keeper.signal(zombie, SIGCONT)
     assert late.over.wait(FLOWING), "the zombie gave up"
     inherited.release()
+
+
+def freeze_claims(on: Stage) -> None:
+    """A worker is frozen in the middle of its claim, with its jobs locked and not yet its own."""
+    frozen, other = on.rig.workers
+    way = on.rig.link(frozen, "postgres")
+    held = Hold(LATER_IN_CLAIM)
+
+    def set_the_scene() -> None:
+        nonlocal held
+        on.rig.keeper.signal(other, SIGSTOP)  # so that the first gets something to do
+        held = Hold(LATER_IN_CLAIM)
+        way.rules[:] = [held]
+
+    for _ in on.shares(set_the_scene):
+        assert held.reached.wait(FLOWING), "nobody ever claimed anything"
+        on.rig.keeper.signal(frozen, SIGSTOP)
+        on.rig.keeper.signal(other, SIGCONT)
+        _note_the_end(on)
+        held.release()
+        on.rig.keeper.signal(frozen, SIGCONT)
+        on.faults += 1
 
 
 def roll(on: Stage) -> None:

@@ -57,10 +57,8 @@ NO_STATE_GUARD = (
 TICKETS_BEFORE_COMMIT = (
     Edit(
         "app/submission.py",
-        "        queue(desk, session, tenant_id, [job], hook, terms=options.terms)\n"
-        "    desk.tickets.work(job.lane)\n",
-        "        queue(desk, session, tenant_id, [job], hook, terms=options.terms)\n"
-        "        desk.tickets.work(job.lane)\n",
+        "[job], options.terms)\n    wake(desk, session, [job.lane], 1)\n",
+        "[job], options.terms)\n        wake(desk, session, [job.lane], 1)\n",
     ),
     Edit("workers/sweep.py", "for lane in lanes:", "for lane in lanes[:0]:"),
 )

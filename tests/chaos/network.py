@@ -80,6 +80,38 @@ class Hold:
             loop.call_soon_threadsafe(self._released.set)
 
 
+@dataclass(eq=False)
+class LateReply:
+    """
+    The server commits a transaction that held `text`, and the reply stays here until released.
+
+    `reached` says that it has come, `over` that after the release the COMMIT of a transaction that
+    held `then` has passed.
+    """
+
+    text: bytes
+    then: bytes
+    reached: Event = field(default_factory=Event)
+    over: Event = field(default_factory=Event)
+    _talk: "Talk | None" = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, talk: "Talk", chunk: bytes) -> None:
+        if not chunk.endswith(COMMIT):
+            return
+        if self._talk is None and self.text in talk.said:
+            self._talk, self._loop = talk, asyncio.get_running_loop()
+            talk.answering.clear()
+            self.reached.set()
+        elif self._talk is not None and self._talk.answering.is_set() and self.then in talk.said:
+            self.over.set()
+
+    def release(self) -> None:
+        """Let the reply through."""
+        if self._talk is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._talk.answering.set)
+
+
 Rule = Callable[["Talk", bytes], Coroutine[Any, Any, None]]
 
 
@@ -92,6 +124,8 @@ class Talk:
         self.swallow = asyncio.Event()  #: cleared: replies are dropped
         self.swallow.set()
         self.swallowed = asyncio.Event()
+        self.answering = asyncio.Event()  #: cleared: replies wait
+        self.answering.set()
 
     def end(self, *, rudely: bool = False) -> None:
         """Close both sides; rudely is a reset."""
@@ -203,6 +237,7 @@ class Link:
             if not talk.swallow.is_set():
                 talk.swallowed.set()
                 continue
+            await talk.answering.wait()
             talk.client.write(chunk)
             await _drain(talk.client)
 

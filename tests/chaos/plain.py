@@ -36,7 +36,7 @@ VISIBILITY = 6  #: seconds; kinder than the hour that is Celery's default
 #: What plain code has no use for: it would refuse the second end of a job.
 PLAIN = """
     DROP TRIGGER final_stays ON jobs;
-    ALTER TABLE ledger DROP CONSTRAINT uq_ledger_job_id_kind;
+    ALTER TABLE ledger DROP CONSTRAINT uq_ledger_job_id_kind_round;
     ALTER TABLE campaigns DROP CONSTRAINT ck_campaigns_counts_within_total,
         DROP CONSTRAINT ck_campaigns_finished_iff_all_final;
 """

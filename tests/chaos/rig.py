@@ -46,6 +46,7 @@ class Plan:
     env: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[bytes, ...] = ()  #: pictures of every tenant beside the usual
     plain: bool = False  #: the negative control in place of our workers
+    cache: bool = False  #: equal pictures are drawn once; else each by itself, so that all is seen
 
 
 class Rig:
@@ -110,6 +111,7 @@ class Rig:
             secret_key=SECRET_KEY,
             storage=LocalStorageSettings(root=self.directory / "assets"),
             webhooks={"allow_private": True},
+            cache=self.plan.cache,
         )
 
     def link(self, name: str, server: str) -> Link:
@@ -169,7 +171,7 @@ class Rig:
             "BROKER_URL": _through(self.redis.url, self.link(name, "redis")),
             "IMPASTO_SECRET_KEY": SECRET_KEY,
             "IMPASTO_ENGINE__KIND": "null",
-            "IMPASTO_CACHE": "false",  # equal pictures are to be drawn here, each by itself
+            "IMPASTO_CACHE": str(self.plan.cache).lower(),
             "IMPASTO_ENGINE__STYLIZER": catalog.STYLIZER,
             "IMPASTO_CATALOG": str(self.directory / "catalog"),
             "IMPASTO_STORAGE__KIND": "local",

@@ -45,7 +45,8 @@ class Stage:
 
     def shares(self, before: Callable[[], object] = bool) -> Iterator[int]:
         """Let the client ask for its share, round by round, each time after `before`."""
-        most = max(2, min(250, 2 * self.jobs // self.rounds))
+        # No more than a share at once: the last round must have something left to ask for.
+        most = max(2, min(250, self.jobs // self.rounds))
         self.client.start(self.jobs, most=most, room=lambda: self.client.accepted < self.allowed)
         for number in range(self.rounds):
             before()

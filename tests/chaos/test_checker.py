@@ -28,7 +28,10 @@ from tests.chaos.pictures import SIDE, picture
 from tests.chaos.receiver import Heard
 from tests.rows import Ground, new_ground
 
-HOOK = {"url": "http://receiver.test/", "events": ["job.succeeded", "campaign.completed"]}
+HOOK = {
+    "url": "http://receiver.test/",
+    "events": ["job.succeeded", "job.failed", "campaign.completed"],
+}
 JOBS = 4
 
 
@@ -173,6 +176,55 @@ def test_what_was_retried_and_reviewed_is_no_fault(world: World) -> None:
     assert world.found() == set()
     world.say("DELETE FROM ledger WHERE kind = 'release' AND round = 1 AND job_id = :id", id=row.id)
     assert world.found() == {"ledger"}
+
+
+def in_rounds(world: World, rounds: int) -> str:
+    """A campaign of two jobs that failed in all rounds but the last; its id."""
+    with world.sessions.begin() as session:
+        asked = world._ask(session, 2)
+        for _ in range(rounds - 1):
+            its = jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=9, pixels=10**9, lease=60)
+            for row in its:
+                gone = UnknownStyle("gone")
+                jobs.break_off(session, Held(row.id, row.attempt), gone, failures=0, by="w")
+            control.retry_failed(session, world.ground.tenant_id, asked.id or new_id())
+    world._work()
+    world.heard.clear()
+    world._hear()
+    return str(asked.id)
+
+
+def test_what_ended_in_several_rounds_is_told_once_in_each(world: World) -> None:
+    campaign = in_rounds(world, 3)
+    told = [heard.about for heard in world.heard]
+    assert told.count((campaign, "campaign.completed")) == 3
+    assert sum(kind == "job.failed" for _, kind in told) == 4
+    assert world.found() == set()
+
+
+@pytest.mark.parametrize("kind", ["campaign.completed", "job.failed", "job.succeeded"])
+def test_in_several_rounds_one_word_too_few_is_found_and_one_too_many(
+    world: World, kind: str
+) -> None:
+    in_rounds(world, 2)
+    heard = [one for one in world.heard if one.about[1] == kind][-1]
+    world.heard.remove(heard)
+    assert world.found() == {"I6 lost"}
+    world.heard.append(heard)
+    assert world.found() == set()
+    world.hear("another", heard.event)
+    assert world.found() == {"I6 doubled"}
+
+
+def test_a_campaign_that_is_open_again_has_ended_before(world: World) -> None:
+    campaign = in_rounds(world, 2)
+    world.say(
+        "UPDATE campaigns SET finished_at = NULL, finished_version = NULL, total = total + 1"
+        " WHERE round = 2"
+    )
+    world.heard.remove(next(one for one in world.heard if one.about[0] == campaign))
+    assert "I6 lost" not in world.found()
+    assert "I6 doubled" not in world.found()
 
 
 @pytest.mark.parametrize(

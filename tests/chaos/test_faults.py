@@ -33,6 +33,11 @@ def test_1_a_killed_workers_jobs_end_soon(arena: Arena) -> None:
     assert on.waits.max <= RECOVERY, f"claimed again only after {on.waits.max:.1f} s"
 
 
+def test_1_what_a_killed_worker_drew_for_many_is_drawn_again(arena: Arena) -> None:
+    fault, plan = faults.kill_one_worker_of_copies, Plan(cache=True)
+    demand(*arena.run(fault, jobs=3_000, rounds=6, scale=False, plan=plan))
+
+
 def test_2_a_killed_redis_loses_nothing(arena: Arena) -> None:
     demand(*arena.run(faults.kill_redis, jobs=10_000, rounds=10))
 
@@ -62,7 +67,12 @@ def test_10_copied_tickets_double_nothing(arena: Arena) -> None:
 
 
 def test_11_a_zombies_answer_is_refused(arena: Arena) -> None:
-    demand(*arena.run(faults.wake_zombies, jobs=300, rounds=2))
+    plan = Plan(env=faults.ONE_TICKET)
+    demand(*arena.run(faults.wake_zombies, jobs=300, rounds=2, plan=plan))
+
+
+def test_a_worker_frozen_in_its_claim_holds_up_nobody(arena: Arena) -> None:
+    demand(*arena.run(faults.freeze_claims, jobs=300, rounds=3))
 
 
 def test_17_a_rolling_restart_is_not_noticed(arena: Arena) -> None:

@@ -39,6 +39,6 @@ def test_without_it_something_breaks(
     expected: str,
 ) -> None:
     tree = mutate(tmp_path / "tree", *edits)
-    plan = Plan(tree=tree, api=api)
+    plan = Plan(tree=tree, api=api, env=faults.ONE_TICKET)
     verdict, _ = arena.run(fault, jobs=jobs, rounds=rounds, plan=plan, scale=False, rest=20)
     assert expected in {finding.invariant for finding in verdict.findings}, f"\n{verdict}"

@@ -119,8 +119,8 @@ class Up:
             self.lines.extend(iter(output.readline, ""))
 
 
-def until(condition: Callable[[], Any], seconds: float = 40.0) -> None:
+def until(condition: Callable[[], Any], seconds: float = 40.0, what: str = "it") -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
         threading.Event().wait(0.05)

@@ -34,6 +34,7 @@ def test_a_first_start_draws_and_a_second_goes_on(data: Path) -> None:
         family = first.family()
         assert first.stop() == 0
         assert "shown only now" in first.output
+        assert f"export IMPASTO_URL=http://127.0.0.1:{first.port} IMPASTO_API_KEY=" in first.output
     assert_gone(family, 10)  # seconds until init has buried what the worker left
     with Up(data, key=first.key) as second:
         second.wait_ready()

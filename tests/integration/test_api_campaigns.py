@@ -1,5 +1,6 @@
 """Many pictures through the door."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -7,7 +8,7 @@ from starlette.testclient import TestClient
 
 from app.api.shown import eta
 from app.db import jobs, ledger
-from app.db.reading import Progress
+from app.db.progress import NONE, Progress
 from app.domain.job import Lane
 from tests.integration.conftest import Api, work
 from tests.integration.test_api_uploads import upload_of
@@ -85,7 +86,7 @@ def reserved(api: Api) -> int:
 
 def test_a_pace_foretells_the_end() -> None:
     def progress(**facts: Any) -> Progress:
-        return Progress(**{"running": 0, "pixels": 0, "worked": 0, "seconds": None} | facts)
+        return replace(NONE, **facts)
 
     assert eta(10, progress()) is None
     assert eta(10, progress(running=3, seconds=5.0)) is None
@@ -96,7 +97,7 @@ def test_a_pace_foretells_the_end() -> None:
 def test_polling_a_campaign_costs_nothing_until_it_changes(api: Api, client: TestClient) -> None:
     place = new_campaign(client, 2)["urls"]["get"]
     first = client.get(place)
-    assert first.headers["retry-after"] == "2"
+    assert first.headers["retry-after"] == "1"
     etag = {"If-None-Match": first.headers["etag"]}
     assert client.get(place, headers=etag).status_code == 304
     with api.desk.sessions.begin() as session:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from app.cli import cli
 from app.db import keys, spending, tags
+from app.db.models import Tenant
 from app.domain.job import Lane
 from app.focus import COLUMNS
 from tests.integration.conftest import Api, work
@@ -25,6 +27,7 @@ from tests.integration.test_api_uploads import upload_of
 from tests.unit.pictures import jpeg
 
 TAGS = {"brand": "acme", "cost_center": "4200"}
+FORMULAS = ("=1+1", "+1", "-1", "@SUM(A1)", "北京=1", "ü;=1")
 AS_JSON = {"Content-Type": "application/json"}
 NOTHING = {"upload_id": "01a20327-7718-7d3f-8a30-3ff1eb792c17"}
 
@@ -248,6 +251,28 @@ def test_the_export_holds_every_charge_under_its_key_and_campaign(shop: Shop) ->
     refusal(shop.client.get("/v1/costs/export?since=x"), 422, "invalid-request")
 
 
+@pytest.mark.parametrize("zone", ["+16:00", "-23:59", "+00:00"])
+@pytest.mark.parametrize("path", ["/v1/costs", "/v1/costs/export"])
+def test_any_zone_that_can_be_written_is_understood(
+    shared_client: TestClient, path: str, zone: str
+) -> None:
+    """Postgres itself knows none of 16 hours and more."""
+    since = {"since": f"2026-01-01T00:00:00{zone}"}
+    assert shared_client.get(path, params=since).status_code == 200
+
+
+def test_an_export_holds_no_formula(shop: Shop) -> None:
+    tags = {f"key_{number}": text for number, text in enumerate(FORMULAS)}
+    shop.post("/v1/campaigns", shop.campaign([(64, 48)], tags=tags))
+    shop.serve()
+    with shop.desk.sessions.begin() as session:
+        session.execute(update(Tenant).values(name="=cmd|' /C calc'!A0"))
+    [*lines] = exported(shop.client)
+    assert json.loads(lines[0]["Tags"]) == tags
+    assert lines[0]["SubAccountName"] == "'=cmd|' /C calc'!A0"
+    assert not [cell for line in lines for cell in line.values() if cell[:1] in tuple("=+-@")]
+
+
 def test_a_long_export_is_read_in_pages(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spending, "PAGE", 4)
     shop.post("/v1/campaigns", shop.campaign([(64, 48)] * 11))
@@ -304,6 +329,10 @@ def test_a_count_is_estimated_without_a_picture(client: TestClient) -> None:
         ({"items": [], "count": None}, "invalid-request"),
         ({"count": 3}, "invalid-request"),
         ({"items": [], "count": 0}, "invalid-request"),
+        (
+            {"items": [], "count": 3, "variants": [{"suffix": "a", "style": "nothing-like-it"}]},
+            "unknown-style",
+        ),
         ({"items": [], "count": 10**12}, "invalid-request"),
         ({"items": [], "count": 3, "megapixels": -1}, "invalid-request"),
         ({"items": [], "count": 3, "megapixels": "NaN"}, "invalid-request"),

@@ -121,6 +121,15 @@ def test_the_manifest_tells_of_every_job(api: Api, client: TestClient) -> None:
     assert json.loads(lines[0])["sha256"] == rows[0]["sha256"]
 
 
+def test_no_cell_of_a_manifest_is_a_formula(api: Api, client: TestClient) -> None:
+    names = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1"]
+    names += ["写真=1.jpg", "a;=1"]
+    place = campaign_of(client, names)
+    rows = csv.DictReader(StringIO(client.get(f"{place}/manifest").text, newline=""))
+    shown = [row["custom_id"] for row in rows]
+    assert shown == [*(f"'{name}" for name in names[:8]), *names[8:]]
+
+
 def test_a_manifest_is_written_in_pages(
     api: Api, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

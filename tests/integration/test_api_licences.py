@@ -442,17 +442,18 @@ def test_who_else_has_a_licence_is_nobodys_business(
     refusal(hand_in(stranger), 422, "style-not-licensed")
 
 
+@pytest.mark.parametrize(("limits", "code"), LAPSES.values(), ids=LAPSES)
 def test_a_reviewer_cannot_approve_what_lapsed_and_the_others_can_be(
-    api: Api, client: TestClient
+    api: Api, client: TestClient, limits: dict[str, Any], code: str
 ) -> None:
     offer(api)
     offer(api, "other")
-    brand = hand_in(client, review="all").json()
+    brand = hand_in(client, review="all", territory="DE").json()
     other = hand_in(client, "other", review="all").json()
     work(api, amount=2)
-    suspend(api)
+    lapse(api, limits)
     answer = client.post(f"/v1/reviews/{brand['id']}", json={"decision": "approve"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "style-suspended")
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
     for style, approved in (("brand", 0), ("other", 1)):
         bulk = {"decision": "approve", "query": {"style": style}}
         assert client.post("/v1/reviews", json=bulk).json()["count"] == approved

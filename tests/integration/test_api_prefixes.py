@@ -135,7 +135,7 @@ def test_the_io_worker_brings_them(api: Api, client: TestClient, tmp_path: Path)
     campaign = accepted(ask(client, "s3://photos/spring/"))
     settings, sessions = api.desk.settings, api.desk.sessions
     with (
-        closing(Egress(allow_private=False, connections=1)) as egress,
+        closing(Egress(allow_private=False)) as egress,
         Leases(sessions, seconds=60, every=60) as leases,
     ):
         porter = Porter(
@@ -157,7 +157,7 @@ def test_the_io_worker_brings_them(api: Api, client: TestClient, tmp_path: Path)
 
 
 def test_objects_are_fetched_within_limits(api: Api) -> None:
-    with closing(Egress(allow_private=False, connections=1)) as egress:
+    with closing(Egress(allow_private=False)) as egress:
         fetcher = Fetcher(egress, LimitSettings(body_bytes=100), api.desk.settings.buckets)
         with pytest.raises(BodyTooLarge):
             fetcher.fetch("s3://photos/spring/a.jpg")

@@ -282,7 +282,9 @@ def test_pages_of_presets_are_complete(client: TestClient) -> None:
     seen: list[str] = []
     cursor = ""
     while True:
-        page = client.get("/v1/presets", params={"limit": 2} | ({"cursor": cursor} if cursor else {}))
+        page = client.get(
+            "/v1/presets", params={"limit": 2} | ({"cursor": cursor} if cursor else {})
+        )
         seen += [one["name"] for one in page.json()["data"]]
         cursor = page.json()["next_cursor"]
         if not cursor:

@@ -64,11 +64,13 @@ def test_every_keyed_answer_says_how_its_tenant_stands(api: Api) -> None:
         policy = answer.headers["ratelimit-policy"]
         assert re.fullmatch(
             r'"burst";q=100;w=60;pk=:[A-Za-z0-9+/]{8}:, '
-            r'"daily";q=20000;w=86400;qu="pictures";pk=:[A-Za-z0-9+/]{8}:',
+            r'"daily";q=20000;w=86400;qu="pictures";pk=:[A-Za-z0-9+/]{8}:, '
+            r'"waiting";q=500000;qu="pictures";pk=:[A-Za-z0-9+/]{8}:',
             policy,
         )
         standing = re.fullmatch(
-            r'"burst";r=(\d+);t=(\d+), "daily";r=20000;t=0', answer.headers["ratelimit"]
+            r'"burst";r=(\d+);t=(\d+), "daily";r=20000;t=0, "waiting";r=500000',
+            answer.headers["ratelimit"],
         )
         assert standing
         assert int(standing[1]) in (100 - number, 100 - number + 1)  # it fills while we ask
@@ -164,7 +166,8 @@ def test_a_tenants_own_numbers_hold_within_a_second(api: Api) -> None:
 
 
 def test_without_limits_there_are_no_headers(api: Api) -> None:
-    with speaking(limited(api, requests_per_minute=0, pictures_per_day=0)) as client:
+    none = {"requests_per_minute": 0, "pictures_per_day": 0, "pictures_waiting": 0}
+    with speaking(limited(api, **none)) as client:
         answer = client.get("/v1/jobs")
     assert not {"ratelimit", "ratelimit-policy"} & set(answer.headers)
 

@@ -372,6 +372,49 @@ def test_a_campaign_that_is_not_valid_is_refused(
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/v1/jobs", {"strength": "0.5"}, "/strength"),
+        ("/v1/jobs", {"strength": True}, "/strength"),
+        ("/v1/jobs", {"deterministic": 1}, "/deterministic"),
+        ("/v1/jobs", {"commercial": "false"}, "/commercial"),
+        ("/v1/jobs", {"priority": "5"}, "/priority"),
+        ("/v1/jobs", {"priority": True}, "/priority"),
+        ("/v1/jobs", {"priority": 1.5}, "/priority"),
+        ("/v1/jobs", {"output": {"size": "64"}}, "/output/size"),
+        ("/v1/reviews", {"decision": "approve", "query": {"style": "x"}, "dry_run": 0}, "/dry_run"),
+        ("/v1/webhook-endpoints", {"url": "https://a.example/", "enabled": 0}, "/enabled"),
+        ("/v1/keys", {"name": "x", "days": True}, "/days"),
+        ("/v1/keys", {"name": "x", "days": "30"}, "/days"),
+    ],
+)
+def test_a_number_or_a_truth_of_another_type_is_pointed_at(
+    client: TestClient, path: str, body: dict[str, Any], pointer: str
+) -> None:
+    """`0` for false made a dry run of what was none, and the other way round."""
+    if path == "/v1/jobs":
+        body = {"style": "plain", "input": {"url": "https://a.example/"}} | body
+    problem = refusal(client.post(path, json=body), 422, "invalid-request")
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+
+
+def test_a_whole_number_may_be_written_with_a_point(client: TestClient) -> None:
+    wanted = {"style": "plain", "priority": 2.0, "input": {"url": "https://a.example/"}}
+    answer = client.post("/v1/jobs", json=wanted)
+    assert (answer.status_code, answer.json()["priority"]) == (202, 2)
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_options_beside_a_body_that_is_no_manifest_are_refused(client: TestClient) -> None:
+    query = {"options": '{"name": "x", "style": "plain"}'}
+    problem = refusal(
+        client.post("/v1/campaigns", params=query, json=CAMPAIGN), 422, "invalid-request"
+    )
+    assert problem["errors"][0]["pointer"] == "/options"
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
     "cursor",
     ["", "x", "AAAA", "A" * 32, "A" * 100, "A" * 101, "\x00", "'; --", "é", "A" * 31 + "="],
 )

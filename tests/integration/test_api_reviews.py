@@ -34,6 +34,7 @@ def test_an_output_is_delivered_once_it_is_approved(api: Api, client: TestClient
         "rule": "all",
         "state": None,
         "by": None,
+        "at": None,
         "reason_code": None,
         "note": None,
     }
@@ -63,6 +64,7 @@ def test_an_output_is_delivered_once_it_is_approved(api: Api, client: TestClient
     approved = client.post(f"/v1/reviews/{job['id']}", json=APPROVE).json()
     assert (approved["status"], approved["review"]["state"]) == ("succeeded", "approved")
     assert approved["review"]["by"] == f"key:{api.key[4:12]}"
+    assert approved["review"]["at"] == approved["finished_at"] is not None
     assert client.get(job["urls"]["get"], headers=etag).status_code == 200
     assert client.get(approved["output"]["url"], headers={"Authorization": ""}).status_code == 200
     assert client.get(links(api)[0]).status_code == 200

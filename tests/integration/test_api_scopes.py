@@ -39,7 +39,6 @@ NEEDED = {
         "get /v1/cache",
         "get /v1/campaigns/{campaign_id}/manifest-errors",
         "get /v1/costs",
-        "get /v1/reviews",
         "get /v1/costs/export",
         "get /v1/presets",
         "get /v1/presets/{preset}",
@@ -72,6 +71,7 @@ NEEDED = {
         "get /v1/webhook-secret",
     },
     Scope.REVIEW: {
+        "get /v1/reviews",
         "post /v1/reviews",
         "post /v1/reviews/{job_id}",
         "get /v1/reviews/{job_id}/output",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import sessionmaker
 from starlette.testclient import TestClient
 
+from app.api.kinds import PAGE, page
 from app.api.problems import catalogue
 from app.api.schemas import UploadRequest
 from app.db import open_database
@@ -90,9 +92,11 @@ def test_a_database_that_is_away_is_a_503(shared_api: Api) -> None:
         desk = replace(shared_api.desk, sessions=open_database(url))
         with speaking(replace(shared_api, desk=desk)) as client:
             answer = client.get("/v1/jobs")
+            poll = client.get(f"/v1/jobs/{uuid4()}", headers={"If-None-Match": '"1-1"'})
             ready = client.get("/readyz")
             alive = client.get("/livez")
     refusal(answer, 503, "service-unavailable")
+    refusal(poll, 503, "service-unavailable")
     assert answer.headers["retry-after"] == "2"
     assert answer.json()["retryable"] is True
     assert "swordfish" not in answer.text + ready.text
@@ -217,6 +221,16 @@ def test_the_catalogue_knows_every_error(shared_client: TestClient) -> None:
     refusal(shared_client.get("/problems/nothing"), 404, "not-found")
 
 
+def test_the_page_of_problems_is_what_the_classes_say() -> None:
+    assert PAGE.read_text() == page(), "python -m app.api.kinds writes it anew"
+
+
+def test_every_problem_says_what_to_do() -> None:
+    for code, kind in catalogue().items():
+        assert kind.remedy.endswith("."), code
+        assert "|" not in f"{kind.remedy}{kind.title}{kind.__doc__}", f"{code}: breaks its table"
+
+
 def test_the_front_page_leads_on(shared_client: TestClient) -> None:
     places = shared_client.get("/").json()
     assert shared_client.get(places["docs"]).status_code == 200
@@ -230,8 +244,9 @@ def test_the_document_is_complete(shared_client: TestClient) -> None:
     for method, path, operation in operations():
         where = f"{method} {path}"
         assert operation["summary"], where
-        problems = operation["responses"]["default"]["content"]
-        assert list(problems) == ["application/problem+json"], where
+        assert "default" not in operation["responses"], f"{where}: it would allow any status"
+        broken = operation["responses"]["500"]["content"]
+        assert list(broken) == ["application/problem+json"], where
         if path.startswith("/v1") and not path.endswith("content"):
             assert operation["security"], where
     resolve(document, document)
@@ -272,7 +287,7 @@ def test_problems_are_documented_with_examples() -> None:
     for method, path, operation in operations():
         for status, response in operation["responses"].items():
             for kind, content in response.get("content", {}).items():
-                if kind == "application/problem+json" and status != "default":
+                if kind == "application/problem+json":
                     assert content["examples"], f"{method} {path} {status}"
 
 

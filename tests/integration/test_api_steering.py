@@ -208,6 +208,12 @@ def test_a_budget_stops_a_campaign_and_a_larger_one_goes_on(api: Api, client: Te
     assert len(work(api, amount=9, lane=Lane.CAMPAIGN)) == 2
 
 
+def test_a_budget_of_nothing_is_refused(client: TestClient) -> None:
+    item = {"custom_id": "1", "input": {"upload_id": upload_of(client, jpeg())}}
+    wanted = {"name": "spring", "style": "plain", "items": [item], "budget_micros": 0}
+    refusal(client.post("/v1/campaigns", json=wanted), 422, "budget-exceeded")
+
+
 def test_a_budget_below_the_first_picture_is_accepted_and_stops(client: TestClient) -> None:
     campaign = new_campaign(client, 3, budget_micros=1)
     assert (campaign["status"], campaign["counts"]["failed"]) == ("finished", 3)

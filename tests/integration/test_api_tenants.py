@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from functools import cache
 from hashlib import sha256
@@ -301,10 +302,6 @@ FIELDS: dict[tuple[str, str], tuple[Callable[[Things], Any], int, str]] = {
         },
         *(422, "unknown-style"),
     ),
-    ("post /v1/estimates", "/manifest/upload_id"): (  # nobody's is read
-        lambda its: {"style": "plain", "manifest": {"upload_id": its["list_id"]}},
-        *(422, "invalid-request"),
-    ),
     ("post /v1/estimates", "/style"): (
         lambda its: {"style": its["name"], "count": 3},
         *(422, "unknown-style"),
@@ -493,31 +490,49 @@ def test_every_query_is_known() -> None:
         assert not unknown, f"{method} {path}: may {unknown} name another tenant's things?"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        path
-        for _, path, operation in operations()
-        if any(one["name"] == "cursor" for one in operation.get("parameters", []))
-    ],
-)
+PAGED = [
+    path
+    for _, path, operation in operations()
+    if any(one["name"] == "cursor" for one in operation.get("parameters", []))
+]
+
+
+def second_page(api: Api, client: TestClient, path: str) -> tuple[str, str]:
+    """A listing of the first tenant's that has one, and the cursor that leads there."""
+    for _ in range(2):
+        its = things(client, api)
+    prepare(api, client, path)
+    if path.endswith("/manifest-errors"):
+        its["campaign_id"] = its["listed_campaign_id"]
+    mine = place(path, its | ({"name": "plain"} if path.startswith("/v1/styles/") else {}))
+    mine += LISTED.get(mine, "?")
+    cursor = client.get(f"{mine}&limit=1").json()["next_cursor"]
+    assert cursor, f"{path}: let `things` make two, so that there is a second page"
+    return mine, cursor
+
+
+@pytest.mark.parametrize("path", PAGED)
 def test_a_cursor_opens_nothing_of_another_tenants(
     shared_api: Api, shared_client: TestClient, path: str
 ) -> None:
-    for _ in range(2):
-        its = things(shared_client, shared_api)
-    prepare(shared_api, shared_client, path)
-    everybodys = path.startswith("/v1/styles/")
-    if path.endswith("/manifest-errors"):
-        its["campaign_id"] = its["listed_campaign_id"]
-    mine = place(path, its | ({"name": "plain"} if everybodys else {}))
-    mine += LISTED.get(mine, "?")
-    cursor = shared_client.get(f"{mine}&limit=1").json()["next_cursor"]
-    assert cursor, f"{path}: let `things` make two, so that there is a second page"
+    mine, cursor = second_page(shared_api, shared_client, path)
     stranger = {"Authorization": f"Bearer {shared_api.stranger}"}
     answer = shared_client.get(f"{mine}&cursor={quote(cursor)}", headers=stranger)
-    hidden = "{" in path and not everybodys
+    hidden = "{" in path and not path.startswith("/v1/styles/")
     assert answer.status_code == (404 if hidden else 400), answer.text
+
+
+@pytest.mark.parametrize("path", PAGED)
+def test_a_cursor_with_one_bit_changed_opens_nothing(
+    shared_api: Api, shared_client: TestClient, path: str
+) -> None:
+    mine, whole = second_page(shared_api, shared_client, path)
+    cursor = urlsafe_b64decode(whole)
+    for place in (0, len(cursor) // 2, len(cursor) - 1):
+        bent = bytearray(cursor)
+        bent[place] ^= 1
+        answer = shared_client.get(f"{mine}&cursor={quote(urlsafe_b64encode(bent))}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad-request"), place
 
 
 @pytest.mark.parametrize(("method", "path"), KEYED)

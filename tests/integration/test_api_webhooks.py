@@ -38,7 +38,7 @@ def api(api: Api) -> Api:
 @contextmanager
 def sending(api: Api, **seams: Any) -> Iterator[PostRoom]:
     """An io worker's post room on the same database."""
-    with closing(Egress(connections=4, **{"allow_private": True, **seams})) as egress:
+    with closing(Egress(**{"allow_private": True, **seams})) as egress:
         secret = api.desk.settings.secret_key.get_secret_value()
         sender = Sender(egress, timeout=5)
         room = PostRoom(api.desk.sessions, sender, secret_key=secret, slots=4, hold=60)

@@ -18,11 +18,13 @@ from typer.testing import CliRunner
 from app.cli import cli
 from app.db import Sessions, audit, tenants
 from app.db.models import AuditLine
+from app.domain.job import Lane
 from app.erasing import erase
 from app.errors import BadRequest, NotFound
 from app.settings import settings
 from app.storage import Blob, LocalStorage, asset_key
-from tests.integration.conftest import Api
+from tests.integration.conftest import Api, fail
+from tests.integration.test_api_campaigns import new_campaign
 from tests.integration.test_api_refusals import refusal
 from tests.integration.test_api_uploads import upload_of
 from tests.rows import new_ground, new_jobs
@@ -220,6 +222,41 @@ def test_what_is_done_to_endpoints_is_told(client: TestClient) -> None:
     deeds = [line[0] for line in told(client)][:4]
     assert deeds == [f"endpoint.{deed}" for deed in ("deleted", "rotated", "changed", "created")]
     assert "shop.example" not in client.get("/v1/audit").text
+
+
+def test_how_work_is_steered_is_told_and_what_changes_nothing_is_not(
+    api: Api, client: TestClient
+) -> None:
+    item = {"custom_id": "a", "input": {"upload_id": upload_of(client, jpeg())}}
+    campaign = new_campaign(client, 0, items=[item], budget_micros=10**6)
+    urls, place = campaign["urls"], f"/v1/campaigns/{campaign['id']}"
+    for _ in range(2):
+        assert client.post(urls["pause"]).status_code == 200
+    for _ in range(2):
+        assert client.post(urls["resume"]).status_code == 200
+    assert client.post(f"{place}/priority", json={"priority": 5}).status_code == 200
+    assert client.post(f"{place}/budget", json={"budget_micros": 2 * 10**6}).status_code == 200
+    fail(api, lane=Lane.CAMPAIGN)
+    assert client.post(urls["retry_failed"]).status_code == 200
+    job = client.get(f"{place}/items").json()["data"][0]["id"]
+    assert client.post(f"/v1/jobs/{job}/priority", json={"priority": -3}).status_code == 200
+    fail(api, lane=Lane.CAMPAIGN)
+    assert client.post(f"/v1/jobs/{job}/retry").status_code == 200
+    lines = client.get("/v1/audit").json()["data"]
+    assert [(one["action"], one["details"]) for one in reversed(lines)][-7:] == [
+        ("campaign.paused", {}),
+        ("campaign.resumed", {}),
+        ("campaign.prioritised", {"priority": 5}),
+        ("campaign.budgeted", {"budget_micros": 2 * 10**6}),
+        ("campaign.retried", {}),
+        ("job.prioritised", {"priority": -3}),
+        ("job.retried", {}),
+    ]
+    assert {one["target"] for one in lines[:7]} == {f"campaign:{campaign['id']}", f"job:{job}"}
+    assert {one["by"] for one in lines[:7]} == {f"key:{api.key[4:12]}"}
+    before = told(client)
+    refusal(client.post(f"/v1/jobs/{job}/retry"), 409, "illegal-transition")
+    assert told(client) == before
 
 
 def test_a_refused_deed_is_not_told(client: TestClient) -> None:

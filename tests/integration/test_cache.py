@@ -17,6 +17,7 @@ from app.db import Sessions, cache, jobs, ledger
 from app.db.models import Campaign, Inference, Job
 from app.domain.job import JobStatus, Lane
 from app.domain.parameters import Parameters, Quality
+from app.domain.terms import Review
 from app.planning import cacheable
 from tests.integration.conftest import Api, new_api, speaking, work
 from tests.integration.test_api_handover import campaign_of
@@ -122,19 +123,22 @@ def test_of_equal_pictures_one_is_drawn_while_the_others_wait(api: Api, client: 
     [row] = claim(api)
     assert claim(api) == []
     finish(api, row)
-    rest = claim(api)
-    # Whoever claims them now finds the picture there, one at a time.
-    assert len(rest) == 1
-    with api.desk.sessions() as session:
-        known = cache.known(session, rest)
-    assert known[rest[0].id].job_id == row.id
     assert client.get(place).json()["counts"]["succeeded"] == 1
     assert client.get(other).json()["counts"]["succeeded"] == 0
+    # Whoever claims one of them now finds the picture there, and that of the others.
+    [copy] = claim(api)
+    with api.desk.sessions.begin() as session:
+        hits = cache.found(session, [copy])
+        hits += cache.ahead(session, Lane.CAMPAIGN, {copy.tenant_id})
+        assert [hit.job_id for hit in hits] == [row.id] * 3
+        cache.end(session, hits, by="w")
+    assert client.get(place).json()["counts"]["cached"] == 2
+    assert client.get(other).json()["counts"]["cached"] == 1
 
 
-def finish(api: Api, row: Any, **more: Any) -> None:
+def finish(api: Api, row: Any) -> None:
     """As a worker would."""
-    success = jobs.Success(jobs.Held(row.id, row.attempt), row.content_digest, 274, "{}", **more)
+    success = jobs.Success(jobs.Held(row.id, row.attempt), row.content_digest, 274, "{}")
     with api.desk.sessions.begin() as session:
         assert jobs.succeed(session, [success], by="w") == {row.id}
 
@@ -175,16 +179,37 @@ def test_two_workers_that_claim_in_the_same_moment_do_not_draw_the_same(
 def test_what_a_person_must_see_is_not_waved_through(api: Api, client: TestClient) -> None:
     upload_id = upload_of(client, jpeg())
     body = {"style": "plain", "input": {"upload_id": upload_id}}
-    client.post("/v1/jobs", json=body)
+    drawn = client.post("/v1/jobs", json=body).json()["id"]
     work(api)
     answer = client.post("/v1/jobs", json={**body, "review": "all"})
-    assert answer.json()["status"] == "queued"
-    [row] = claim(api, Lane.INTERACTIVE)
+    job = answer.json()
+    assert (job["status"], job["rendered_by"], job["output"]) == ("in_review", drawn, None)
+    assert job["cost"]["micros"] == 0
+    client.post(f"/v1/reviews/{job['id']}", json={"decision": "approve"})
+    assert client.get(answer.headers["location"]).json()["status"] == "succeeded"
+
+
+def test_of_a_reviewed_campaign_those_of_the_sample_wait_and_the_others_are_done(
+    api: Api, client: TestClient
+) -> None:
+    campaign_of(client, ["1"])
+    work(api, lane=Lane.CAMPAIGN)
+    items = [
+        {"custom_id": str(number), "input": {"upload_id": upload_of(client, jpeg())}}
+        for number in range(40)
+    ]
+    body = {"name": "spring", "style": "plain", "review": "sample:50%", "items": items}
+    place = client.post("/v1/campaigns", json=body).json()["urls"]["get"]
+    counts = client.get(place).json()["counts"]
     with api.desk.sessions() as session:
-        known = cache.known(session, [row])[row.id]
-    finish(api, row, review=True, rendered_by=known.job_id)
-    job = client.get(answer.headers["location"]).json()
-    assert (job["status"], job["rendered_by"]) == ("in_review", str(known.job_id))
+        ids = session.scalars(select(Job.id).where(Job.review.is_not(None)))
+        sample = sum(Review.parse("sample:50%").wants(job_id) for job_id in ids)
+    assert (counts["in_review"], counts["succeeded"], counts["cached"]) == (sample, 40 - sample, 40)
+    query = {"campaign_id": place.rpartition("/")[2]}
+    verdict = {"query": query, "decision": "approve"}
+    client.post("/v1/reviews", json=verdict)
+    campaign = client.get(place).json()
+    assert (campaign["status"], campaign["counts"]["cached"]) == ("finished", 40)
 
 
 def test_hits_do_not_lead_to_hits(api: Api, client: TestClient) -> None:

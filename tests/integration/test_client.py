@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
+from zipfile import ZipFile
 
+import httpx2
 import pytest
 
 import impasto.client
@@ -13,6 +17,7 @@ from app.client import (
     Campaign,
     Impasto,
     Invalid,
+    KeyMissing,
     KeyRefused,
     NothingThere,
     NotNow,
@@ -22,10 +27,12 @@ from app.client import (
     WebhookInvalid,
     verify_webhook,
 )
+from app.client.watching import patience
 from app.domain.job import Lane
 from app.signing import webhook_secret
 from app.webhooks import Keys, headers
-from tests.integration.conftest import Api, serving, work
+from tests.e2e.system import until
+from tests.integration.conftest import Api, fail, serving, work
 from tests.loopback import Received, reply
 from tests.loopback import serving as host
 from tests.unit.pictures import jpeg
@@ -134,6 +141,118 @@ def test_a_job_is_handed_in_waited_for_and_withdrawn(
     assert [one.id for one in impasto_.jobs.list(status="canceled")] == [other.id]
 
 
+def test_a_job_may_be_answered_with_its_picture(
+    api: Api, impasto_: Impasto, photographs: list[Path]
+) -> None:
+    upload = impasto_.uploads.create(photographs[0])
+    drawn = Thread(target=lambda: until(lambda: work(api)))
+    drawn.start()
+    job = impasto_.jobs.create(style="plain", upload_id=upload.id, wait=20)
+    drawn.join()
+    assert (job.status, job.attempt, job.rendered_by) == ("succeeded", 1, None)
+    use = impasto_.cache()
+    assert (use.succeeded, use.cached, use.ratio) == (1, 0, 0.0)
+
+
+def test_a_campaign_is_paused_goes_on_and_is_tried_again(
+    api: Api, impasto_: Impasto, photographs: list[Path]
+) -> None:
+    campaign = impasto_.campaigns.create(
+        name="a", style="plain", files=photographs, budget_micros=10**9
+    )
+    assert campaign.pause().status == "paused"
+    assert campaign.resume().status == "running"
+    assert campaign.set_budget(10**10).cost.budget_micros == 10**10
+    fail(api, amount=3, lane=Lane.CAMPAIGN)
+    assert campaign.wait(timeout=30).counts.failed == 3
+    assert campaign.retry_failed().counts.queued == 3
+    work(api, amount=3, lane=Lane.CAMPAIGN)
+    ended = campaign.wait(timeout=30)
+    assert (ended.counts.succeeded, ended.counts.failed) == (3, 0)
+    assert {job.attempt for job in ended.items()} == {2}
+    with pytest.raises(NotNow):
+        ended.pause()
+
+
+def test_a_campaign_hands_over_what_it_made(
+    api: Api, impasto_: Impasto, photographs: list[Path], tmp_path: Path
+) -> None:
+    campaign = impasto_.campaigns.create(name="a", style="plain", files=photographs[:1])
+    work(api, lane=Lane.CAMPAIGN)
+    out = tmp_path / "new" / "folder"
+    with ZipFile(campaign.archive(out / "a.zip")) as archive:
+        assert {"SHA256SUMS", "manifest.csv"} < set(archive.namelist())
+    assert "a.jpg" in campaign.manifest(out / "a.csv").read_text()
+    assert json.loads(campaign.manifest(out / "a.jsonl", "jsonl").read_text())
+    assert campaign.report(out / "a.html").read_text().startswith("<!doctype html>")
+    [job] = campaign.items()
+    assert job.output is not None
+    [made] = impasto_.provenance(job.output.asset_id).made_by
+    assert (made.job_id, made.styles[0].style) == (job.id, "plain@1")
+    assert made.provenance.content_sha256 == sha256(photographs[0].read_bytes()).hexdigest()
+    with pytest.raises(NothingThere):
+        impasto_.provenance("0" * 64)
+
+
+def test_work_is_priced_before_and_summed_up_after(
+    api: Api, impasto_: Impasto, photographs: list[Path]
+) -> None:
+    estimate = impasto_.costs.estimate(style="plain", count=10, megapixels=1.0)
+    assert (estimate.jobs, estimate.licences[0].style) == (10, "plain@1")
+    assert estimate.price.micros > 0
+    upload = impasto_.uploads.create(photographs[0])
+    items = [{"custom_id": "a", "input": {"upload_id": upload.id}}]  # ids as they come
+    assert impasto_.costs.estimate(style="plain", items=items).jobs == 1
+    with pytest.raises(Invalid):
+        impasto_.costs.estimate(style="nowhere", count=1)
+    tags = {"brand": "acme"}
+    impasto_.campaigns.create(name="a", style="plain", files=photographs, tags=tags)
+    work(api, amount=3, lane=Lane.CAMPAIGN)
+    groups = {group.key: group for group in impasto_.costs.list("tag:brand")}
+    assert (groups["acme"].jobs, groups["acme"].micros) == (3, 3 * 274)
+    assert not list(impasto_.costs.list(since=date(2020, 1, 1), until=date(2020, 2, 1)))
+
+
+def test_a_key_for_reviewing_alone_is_enough_to_review(
+    api: Api, impasto_: Impasto, photographs: list[Path], tmp_path: Path
+) -> None:
+    campaign = impasto_.campaigns.create(
+        name="a", style="plain", files=photographs[:2], review="all"
+    )
+    work(api, amount=2, lane=Lane.CAMPAIGN)
+    assert campaign.wait_drawn(timeout=30).counts.in_review == 2
+    key = impasto_.keys.create("curator", ["review"], days=1)
+    assert key.key is not None
+    with impasto_.holding(key.key) as curator:
+        one, other = curator.reviews.list(campaign_id=campaign.id)
+        assert one.save(tmp_path / "looked at" / "a.png").read_bytes().startswith(b"\x89PNG")
+        assert one.approve(note="fine").status == "succeeded"
+        rejected = other.reject("off-brand", note="too blue")
+        assert (rejected.status, rejected.review and rejected.review.note) == (
+            "rejected",
+            "too blue",
+        )
+        with pytest.raises(NotNow):
+            other.approve()
+        with pytest.raises(KeyRefused):
+            curator.campaigns.get(campaign.id)
+    ended = campaign.wait(timeout=30)
+    assert (ended.counts.succeeded, ended.counts.rejected) == (1, 1)
+    assert impasto_.keys.revoke(key.prefix).state == "revoked"
+    assert key.prefix in {one.prefix for one in impasto_.keys.list()}
+
+
+def test_the_environment_names_service_and_key(monkeypatch: pytest.MonkeyPatch, api: Api) -> None:
+    monkeypatch.delenv("IMPASTO_API_KEY", raising=False)
+    with pytest.raises(KeyMissing, match="impasto keys create"):
+        Impasto.from_environment()
+    monkeypatch.setenv("IMPASTO_API_KEY", api.key)
+    with serving(api) as url:
+        monkeypatch.setenv("IMPASTO_URL", url)
+        with Impasto.from_environment() as impasto_:
+            assert list(impasto_.styles.list())
+
+
 def test_styles_are_listed(impasto_: Impasto) -> None:
     assert [style.pinned for style in impasto_.styles.list()] == ["plain@1"]
 
@@ -164,6 +283,20 @@ def test_the_same_key_makes_one_campaign(impasto_: Impasto, photographs: list[Pa
     assert len(ids) == 1
 
 
+def test_the_same_key_makes_one_job_of_a_file_and_one_campaign_of_files(
+    impasto_: Impasto, photographs: list[Path]
+) -> None:
+    """Though each call brings its pictures anew."""
+    for _ in range(2):
+        impasto_.jobs.create(style="plain", file=photographs[0], idempotency_key="tap")
+        impasto_.campaigns.create(
+            name="a", style="plain", files=photographs, idempotency_key="spring"
+        )
+    assert len(list(impasto_.jobs.list())) == 1 + len(photographs)
+    with pytest.raises(Invalid, match="idempotency-key-reused"):
+        impasto_.jobs.create(style="plain", file=photographs[1], idempotency_key="tap")
+
+
 def problem(status: int, *, retryable: bool, **head: str) -> bytes:
     said = {"code": "x", "title": "x", "detail": "not now", "retryable": retryable}
     return reply(status, json.dumps(said).encode(), Content_Type="application/problem+json", **head)
@@ -182,6 +315,26 @@ def test_what_may_help_is_tried_again_at_the_pace_that_is_asked_for() -> None:
             assert list(service.styles.list()) == []
         assert datetime.now(UTC) - begun >= timedelta(seconds=1)
     assert answers == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [(None, 0.3, 0.3), ("1", 0.3, 0.3), ("8", 8, 10), ("600", 60, 75), ("soon", 0.3, 0.3)],
+)
+def test_it_polls_as_seldom_as_it_is_asked_to(asked: str | None, least: float, most: float) -> None:
+    answer = httpx2.Response(304, headers={"retry-after": asked} if asked else {})
+    assert least <= patience(answer, 0.3) <= most
+
+
+def test_whoever_waits_looks_once_more_when_the_time_is_over() -> None:
+    running = json.dumps({"finished_at": None}).encode()
+    head = {"Retry_After": "60", "ETag": '"1"', "Content_Type": "application/json"}
+    answers = [reply(200, running, **head), reply(304, Retry_After="60")]
+    with host(lambda _: [answers.pop(0)]) as server:
+        with Impasto(server.url, "imp_x_y") as service, pytest.raises(StillRunning):
+            list(service.watch("/v1/jobs/x", timeout=0.2))
+        asked = [seen.headers.get("if-none-match") for seen in server.received]
+    assert asked == [None, '"1"']
 
 
 def test_it_is_not_tried_for_ever_and_not_where_it_cannot_help() -> None:

@@ -58,14 +58,14 @@ def test_the_python_examples_run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("IMPASTO_PUBLIC_URL", url)
+    monkeypatch.setenv("IMPASTO_URL", url)
     monkeypatch.setenv("IMPASTO_API_KEY", api.key)
     monkeypatch.chdir(tmp_path)
     Path("photographs").mkdir()
     for number, name in enumerate("ab"):
         Path("photographs", f"{name}.jpg").write_bytes(jpeg((60 + number, 50)))
     blocks = examples("client.md", "python")
-    assert len(blocks) == 5
+    assert len(blocks) == 7
     scope: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "client.md", "exec"), scope)  # noqa: S102 - our own page
@@ -101,7 +101,7 @@ def test_the_json_is_accepted_as_it_stands(client: TestClient) -> None:
 def test_the_curl_command_works(api: Api, url: str, tmp_path: Path) -> None:
     [command] = examples("campaigns.md", "bash")
     (tmp_path / "products.csv").write_text(examples("campaigns.md", "csv")[0])
-    environment = {**os.environ, "IMPASTO_PUBLIC_URL": url, "IMPASTO_API_KEY": api.key}
+    environment = {**os.environ, "IMPASTO_URL": url, "IMPASTO_API_KEY": api.key}
     answer = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, check=True
     )

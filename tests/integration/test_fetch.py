@@ -27,7 +27,7 @@ OTHER = "93.184.216.35"
 
 @contextmanager
 def fetching(allow_private: bool = True, **seams: object) -> Iterator[Callable[[str], bytes]]:
-    with closing(Egress(allow_private=allow_private, connections=2, **seams)) as egress:  # type: ignore[arg-type]
+    with closing(Egress(allow_private=allow_private, **seams)) as egress:  # type: ignore[arg-type]
         yield Fetcher(egress, LIMITS).fetch
 
 
@@ -144,7 +144,7 @@ def test_a_slow_host_meets_one_deadline_for_everything(start: bytes, piece: byte
 def test_a_deadline_that_has_passed_is_not_started_on() -> None:
     with serving(always(reply(body=PICTURE))) as host:
         with (
-            closing(Egress(allow_private=True, connections=1)) as egress,
+            closing(Egress(allow_private=True)) as egress,
             pytest.raises(SourceUnreachable, match="No full answer"),
         ):
             Fetcher(egress, LimitSettings(fetch_seconds=1e-9)).fetch(host.url)

@@ -30,6 +30,7 @@ from app.settings import LimitSettings, LocalStorageSettings, Settings
 from app.signing import webhook_secret
 from app.storage import asset_key, open_storage
 from app.webhooks import Sender
+from tests.licensed import new_style
 from tests.loopback import Loopback, Received, Script, reply, serving
 from tests.rows import Ground, new_campaign, new_ground, new_jobs
 from tests.tickets import ListTickets
@@ -57,7 +58,7 @@ def jpeg(width: int = 64, height: int = 48) -> bytes:
 
 @pytest.fixture
 def egress() -> Iterator[Egress]:
-    with closing(Egress(allow_private=True, connections=2)) as way_out:
+    with closing(Egress(allow_private=True)) as way_out:
         yield way_out
 
 
@@ -336,6 +337,8 @@ def test_an_output_is_fetched_by_itself_where_the_older_one_failed(
 def test_a_mix_has_the_render_key_it_would_have_had_at_the_door(
     porter: Porter, sessions: Sessions, ground: Ground
 ) -> None:
+    with sessions.begin() as session:
+        new_style(session, "x")
     wanted = Parameters(mix={"plain@1": 0.7, "x@1": 0.3}, variation=1)  # JSONB: shorter keys first
     with serving(lambda _: [reply(200, jpeg())]) as server:
         job_id = queue_url(sessions, ground, f"{server.url}/a.jpg", **wanted.model_dump())

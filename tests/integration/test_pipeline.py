@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from sqlalchemy import select, text
 
-from app.credentials import State
+from app.credentials import State, read, reading
 from app.db import Sessions, intake, jobs, lost
 from app.db.intake import NewAsset, NewJob
 from app.db.models import Asset, AssetKind, Inference, Job
@@ -26,8 +26,10 @@ from app.settings import LimitSettings, RateCard, WorkerSettings
 from app.storage import Blob, asset_key
 from app.storage.local import LocalStorage
 from tests.easels import new_easel
+from tests.loopback import serving
 from tests.notaries import credentials, new_notary
 from tests.rows import Ground, new_ground
+from tests.stamps import Authority, needs_openssl
 from tests.tickets import ListTickets
 from tests.unit.pictures import jpeg
 from tests.unit.test_marking import flipped
@@ -68,6 +70,8 @@ def studio(
             engine="null",
             device="cpu:0",
             software="test",
+            hardware="EPYC",
+            image="sha256:1",
             stylizer=None,
             sessions=sessions,
             storage=LocalStorage(tmp_path),
@@ -198,6 +202,46 @@ def test_what_comes_out_is_signed_and_says_what_made_it(studio: Studio, ground: 
     assert (inference.manifest_label, inference.software) == (found.label, "test")
     assert inference.manifest_digest is not None
     assert inference.certificate_digest is not None
+    assert found.signed is not None
+    assert (inference.certificate_serial, inference.stamped_at) == (found.signed.serial, None)
+    assert (inference.worker, inference.hardware, inference.image) == ("w", "EPYC", "sha256:1")
+    assert 2**20 < (inference.peak_bytes or 0) < 2**40
+
+
+@needs_openssl
+def test_when_it_was_signed_is_written_down(studio: Studio, ground: Ground, tmp_path: Path) -> None:
+    authority, office = Authority(tmp_path / "authority"), Office(tmp_path)
+    [job_id] = queue(studio, ground, [picture(1)])
+    with serving(authority) as tsa, opened(office.settings(timestamp_url=tsa.url)) as notary:
+        stylize(replace(studio, notary=notary), Lane.CAMPAIGN)
+    content = BytesIO(output(studio, ground, job_id))
+    told = read(content, "image/jpeg", reading(office.root + authority.root)).signed
+    assert told is not None
+    assert told.at_trusted
+    with studio.sessions() as session:
+        inference = session.scalars(select(Inference)).one()
+    assert inference.stamped_at == told.at is not None
+
+
+def test_equal_drawings_are_equal_before_they_are_signed(studio: Studio, ground: Ground) -> None:
+    """Signing makes every file another; what was drawn is told apart from it."""
+    queue(studio, ground, [picture(1), picture(1), picture(9)])
+    stylize(studio, Lane.CAMPAIGN)
+    with studio.sessions() as session:
+        jobs_by = Job.id == Inference.job_id
+        rows = session.execute(select(Inference.drawn_digest, Job.output_digest).join(Job, jobs_by))
+        drawn, signed = zip(*rows, strict=True)
+    assert (len(set(drawn)), len(set(signed))) == (2, 3)
+    assert not set(drawn) & set(signed)
+
+
+def test_what_is_not_signed_is_what_was_drawn(studio: Studio, ground: Ground) -> None:
+    [job_id] = queue(studio, ground, [picture(1)])
+    stylize(replace(studio, notary=None), Lane.CAMPAIGN)
+    with studio.sessions() as session:
+        inference = session.scalars(select(Inference)).one()
+    assert inference.drawn_digest == find(studio, job_id).output_digest
+    assert (inference.manifest_label, inference.certificate_serial) == (None, None)
 
 
 def test_credentials_of_the_photograph_come_along(studio: Studio, ground: Ground) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import func, select, text
 from starlette.testclient import TestClient
 
 from app.credentials import State
-from app.db import Sessions, jobs
+from app.db import Sessions, jobs, rate_cards
 from app.db.models import Inference, Job, LedgerEntry, RenditionRow
 from app.domain.events import MAX_BODY
 from app.domain.job import JobStatus, Lane
@@ -66,7 +66,7 @@ def client(api: Api) -> Iterator[TestClient]:
 
 
 @pytest.fixture
-def workshop(api: Api, studio: Studio) -> Studio:  # noqa: F811 - the fixture
+def workshop(api: Api, studio: Studio) -> Studio:
     return replace(studio, storage=api.desk.storage)
 
 
@@ -154,6 +154,7 @@ def test_they_are_cut_from_the_drawing_and_not_from_its_file(
 def test_it_is_drawn_once_and_charged_for_all_its_files(
     api: Api, client: TestClient, workshop: Studio
 ) -> None:
+    rate_cards.agree(api.desk.sessions, workshop.rate_card)  # as every worker does at its start
     job = drawn(client, workshop)
     parts = job["cost"]["parts"]
     sizes = job["output"]["bytes"] + sum(one["bytes"] for one in job["renditions"])
@@ -181,11 +182,11 @@ def test_what_pictures_take_is_learned_without_what_is_made_of_them(
 def test_a_large_picture_has_them_too(client: TestClient, workshop: Studio) -> None:
     whole = drawn(client, workshop, output={"format": "png"})
     easel = new_easel(workshop.easel.submit, side=64, whole_pixels=64 * 64)
-    again = client.post("/v1/presets", json={"name": "other", "style": "plain", "renditions": FILES})
-    assert again.status_code == 201
-    tiled = drawn(
-        client, replace(workshop, easel=easel), preset="other", output={"format": "png"}
+    again = client.post(
+        "/v1/presets", json={"name": "other", "style": "plain", "renditions": FILES}
     )
+    assert again.status_code == 201
+    tiled = drawn(client, replace(workshop, easel=easel), preset="other", output={"format": "png"})
     assert tiled["status"] == "succeeded"
     assert "draw" in tiled["timings"], "in tiles"
     for name, one in by_name(tiled).items():
@@ -252,9 +253,7 @@ def test_provenance_finds_each_file_by_its_digest(client: TestClient, workshop: 
     assert origin["made_by"][0]["provenance"]["rendition"] is None
 
 
-def test_another_tenant_finds_none_of_them(
-    api: Api, client: TestClient, workshop: Studio
-) -> None:
+def test_another_tenant_finds_none_of_them(api: Api, client: TestClient, workshop: Studio) -> None:
     job = drawn(client, workshop)
     stranger = {"Authorization": f"Bearer {api.stranger}"}
     for one in job["renditions"]:
@@ -262,9 +261,7 @@ def test_another_tenant_finds_none_of_them(
             refusal(client.get(path, headers=stranger), 404, "not-found")
 
 
-def test_nobody_gets_one_before_a_reviewer_said_yes(
-    client: TestClient, workshop: Studio
-) -> None:
+def test_nobody_gets_one_before_a_reviewer_said_yes(client: TestClient, workshop: Studio) -> None:
     job = drawn(client, workshop, review="all")
     assert (job["status"], job["renditions"]) == ("in_review", [])
     [waiting] = client.get("/v1/reviews").json()["data"]
@@ -310,9 +307,7 @@ def test_what_a_licence_keeps_back_it_keeps_back_in_every_file(
     assert archive.namelist() == ["manifest.csv", "SHA256SUMS"]
 
 
-def test_a_withdrawal_tells_of_every_file(
-    api: Api, client: TestClient, workshop: Studio
-) -> None:
+def test_a_withdrawal_tells_of_every_file(api: Api, client: TestClient, workshop: Studio) -> None:
     job = drawn(client, workshop)
     [affected] = client.get("/v1/styles/plain/versions/1/assets").json()["data"]
     assert affected["asset_id"] == job["output"]["asset_id"]
@@ -354,7 +349,7 @@ def test_names_that_would_be_equal_are_told_apart(client: TestClient, workshop: 
 
 def stored(api: Api, digest: str) -> bool:
     assert isinstance(api.desk.storage, LocalStorage)
-    return api.desk.storage.path(asset_key(api.ground.tenant_id, digest)).is_file()
+    return (api.desk.storage.root / asset_key(api.ground.tenant_id, digest)).is_file()
 
 
 def test_an_erased_job_leaves_none_of_its_files(
@@ -400,9 +395,7 @@ def test_who_erases_one_file_erases_what_came_of_the_same_drawing(
     assert all(stored(api, one["sha256"]) for one in other["renditions"])
 
 
-def test_files_go_when_their_days_are_over(
-    api: Api, client: TestClient, workshop: Studio
-) -> None:
+def test_files_go_when_their_days_are_over(api: Api, client: TestClient, workshop: Studio) -> None:
     old = drawn(client, workshop)
     age(api.desk.sessions, 31)
     young = drawn(client, workshop, content=pictures.jpeg((101, 80)))

@@ -82,7 +82,7 @@ def test_a_paused_campaign_is_out_of_every_claims_sight(sessions: Sessions, grou
     assert len(succeed(sessions, ground, running)) == 2
     with sessions.begin() as session:
         assert control.resume(session, ground.tenant_id, campaign_id) == {Lane.CAMPAIGN}
-        assert control.resume(session, ground.tenant_id, campaign_id) == set()
+        assert control.resume(session, ground.tenant_id, campaign_id) is None
     assert len(claim(sessions)) == 4
 
 
@@ -204,7 +204,8 @@ def test_failed_jobs_run_again_under_their_own_ids(sessions: Sessions, ground: G
     fail(sessions, failing)
     assert campaign(sessions, campaign_id).finished_at is not None
     with sessions.begin() as session:
-        assert control.retry_failed(session, ground.tenant_id, campaign_id) == {Lane.CAMPAIGN}
+        moved = control.retry_failed(session, ground.tenant_id, campaign_id)
+    assert {(row.id, row.lane) for row in moved} == {(row.id, Lane.CAMPAIGN) for row in failing}
     again = campaign(sessions, campaign_id)
     assert (again.finished_at, again.failed, again.succeeded, again.round) == (None, 0, 3, 2)
     rows = claim(sessions)

@@ -36,7 +36,7 @@ def start(api: Api, url: str, tmp_path: Path) -> Callable[..., subprocess.Popen[
     """The command as somebody types it, in a process of its own."""
     environment = {
         **os.environ,
-        "IMPASTO_PUBLIC_URL": url,
+        "IMPASTO_URL": url,
         "IMPASTO_API_KEY": api.key,
         "XDG_STATE_HOME": str(tmp_path / "state"),
     }

@@ -20,9 +20,12 @@ from app.cli.again import difference
 from app.settings import LimitSettings, settings
 from tests.integration.conftest import Api, serving, speaking
 from tests.integration.test_api_uploads import upload_of
+from tests.loopback import serving as listening
 from tests.notaries import directory, new_notary
+from tests.stamps import Authority, needs_openssl
 from tests.unit.pictures import jpeg
 from tests.unit.test_marking import drawn, flipped, mark, marked
+from tests.unit.test_signers import Office, opened
 from workers.marking.certificates import ROOT
 
 
@@ -63,6 +66,21 @@ def test_who_trusts_our_root_hears_that_all_is_well(tmp_path: Path) -> None:
 def test_without_a_root_nobody_vouches_for_who_signed(tmp_path: Path) -> None:
     result = verify(kept(tmp_path, marked()), "--json")
     assert (result.exit_code, facts(result)["state"]) == (3, "untrusted")
+
+
+@needs_openssl
+def test_a_time_stamp_is_told_with_what_it_is_worth(tmp_path: Path) -> None:
+    authority, office = Authority(tmp_path / "authority"), Office(tmp_path)
+    with listening(authority) as tsa, opened(office.settings(timestamp_url=tsa.url)) as notary:
+        path = kept(tmp_path, notary.mark(drawn(), mark()).content)
+    roots = tmp_path / "roots.pem"
+    for trusted, words in ((authority.root, "authority you trust"), ("", "nobody vouches for")):
+        roots.write_text(office.root + trusted)
+        result = verify(path, f"--trust={roots}", "--json")
+        assert facts(result)["signed_by"]["at_trusted"] is bool(trusted)
+        assert facts(result)["signed_by"]["at"]
+        assert words in verify(path, f"--trust={roots}").stdout
+    assert "signed at" not in verify(kept(tmp_path, marked()), "--trust-dev").stdout
 
 
 def test_one_changed_byte_is_told(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def happen(sessions: Sessions, ground: Ground, event: EventType, amount: int) ->
 
 @contextmanager
 def sending(sessions: Sessions, slots: int, timeout: float = 20.0) -> Iterator[PostRoom]:
-    with closing(Egress(allow_private=True, connections=slots)) as egress:
+    with closing(Egress(allow_private=True)) as egress:
         sender = Sender(egress, timeout=timeout)
         room = PostRoom(sessions, sender, secret_key=SECRET, slots=slots, hold=60)
         yield room

@@ -29,7 +29,7 @@ EVENT = Event(
 
 @contextmanager
 def sending(allow_private: bool = True, **seams: object) -> Iterator[Sender]:
-    with closing(Egress(allow_private=allow_private, connections=2, **seams)) as egress:  # type: ignore[arg-type]
+    with closing(Egress(allow_private=allow_private, **seams)) as egress:  # type: ignore[arg-type]
         yield Sender(egress, timeout=0.5)
 
 

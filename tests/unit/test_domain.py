@@ -32,6 +32,7 @@ def test_what_is_neither_open_nor_final_waits_for_a_person() -> None:
 def test_only_what_was_made_can_be_delivered_or_rejected() -> None:
     made_before = JobStatus.QUEUED  # an equal picture of the tenant's is there
     assert sources(JobStatus.SUCCEEDED) == {made_before, JobStatus.RUNNING, JobStatus.IN_REVIEW}
+    assert sources(JobStatus.IN_REVIEW) == {made_before, JobStatus.RUNNING}
     assert sources(JobStatus.REJECTED) == {JobStatus.IN_REVIEW}
     assert sources(JobStatus.EXPIRED) == {JobStatus.QUEUED}
 

@@ -94,8 +94,11 @@ def test_what_is_padded_lies_inside_its_box(
 )
 def test_gravity_says_what_is_kept(gravity: str, colours: set[tuple[int, ...]]) -> None:
     shown = framed(quarters(), width=64, height=32, fit="cover", gravity=gravity).pixels
-    corners = {tuple(shown[y, x].tolist()) for y in (1, -2) for x in (2, -3)}
-    assert corners == colours
+    corners = [shown[y, x].astype(int) for y in (1, -2) for x in (2, -3)]
+    for corner in corners:  # where two colours meet, filters shoot over a little
+        assert any(np.abs(corner - colour).max() <= 5 for colour in colours)
+    for colour in colours:
+        assert any(np.abs(corner - colour).max() <= 5 for corner in corners)
 
 
 def test_gravity_says_where_it_lies() -> None:
@@ -169,9 +172,7 @@ def test_a_rendition_that_cannot_be_is_refused(its: dict[str, Any], words: str) 
         ),
     ],
 )
-def test_a_preset_that_cannot_be_is_refused(
-    renditions: list[dict[str, Any]], words: str
-) -> None:
+def test_a_preset_that_cannot_be_is_refused(renditions: list[dict[str, Any]], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         Template.model_validate({"renditions": renditions})
 

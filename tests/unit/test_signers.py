@@ -29,6 +29,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from app.credentials import State, read, reading
 from app.errors import Misconfigured, SignerAway
 from app.settings import MarkingSettings
+from tests import kms
 from tests.loopback import Received, reply, serving
 from tests.unit.test_marking import drawn, mark
 from workers.marking.certificates import CHAIN, KEY, ROOT, Certificate, development
@@ -77,7 +78,7 @@ class Office:
                 until or now + DAY,
             )
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_signs(), critical=True)
+            .add_extension(signs(), critical=True)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),
@@ -100,7 +101,8 @@ class Office:
         yield reply(200, self.key.sign(received.body, ECDSA(SHA256())))
 
 
-def _signs() -> x509.KeyUsage:
+def signs() -> x509.KeyUsage:
+    """What a certificate says whose key signs, and does nothing else."""
     rest = dict.fromkeys(
         (
             *("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
@@ -189,12 +191,35 @@ def test_anothers_key_does_not_sign_for_us(tmp_path: Path) -> None:
 
 def test_somebody_behind_http_may_sign(tmp_path: Path) -> None:
     office = Office(tmp_path)
-    with serving(office.sign) as kms:
-        settings = office.settings(key=None, signer_url=kms.url, signer_token="s3cret")
+    with serving(office.sign) as signer:
+        settings = office.settings(key=None, signer_url=signer.url, signer_token="s3cret")
         with opened(settings) as notary:
             assert state(notary, office.root) is State.TRUSTED
-    assert {one.headers["authorization"] for one in kms.received} == {"Bearer s3cret"}
-    assert {one.headers["content-type"] for one in kms.received} == {"application/octet-stream"}
+    assert {one.headers["authorization"] for one in signer.received} == {"Bearer s3cret"}
+    assert {one.headers["content-type"] for one in signer.received} == {"application/octet-stream"}
+
+
+@pytest.mark.parametrize("raw", [False, True], ids=["DER", "raw"])
+def test_a_key_that_is_in_another_process_signs(tmp_path: Path, raw: bool) -> None:
+    office = Office(tmp_path)
+    with kms.running(office.secret, raw=raw) as its:
+        office.secret.unlink()
+        settings = office.settings(key=None, signer_url=its.url, signer_token=kms.TOKEN)
+        with opened(settings) as notary:
+            with ThreadPoolExecutor(4) as threads:
+                states = set(threads.map(lambda _: state(notary, office.root), range(12)))
+            assert states == {State.TRUSTED}
+            its.end()
+            with pytest.raises(SignerAway, match="does not answer"):
+                notary.mark(drawn(), mark())
+
+
+def test_a_key_behind_a_token_is_not_everybodys(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    with kms.running(office.secret) as its:
+        settings = office.settings(key=None, signer_url=its.url, signer_token="guessed")
+        with opened(settings) as notary, pytest.raises(SignerAway, match="answered 401"):
+            notary.mark(drawn(), mark())
 
 
 @pytest.mark.parametrize(
@@ -213,7 +238,7 @@ def test_who_signs_badly_is_asked_again_later(tmp_path: Path, answer: bytes, wor
     def script(received: Received) -> Iterable[bytes]:
         yield from [answer] if broken else office.sign(received)
 
-    with serving(script) as kms, opened(office.settings(key=None, signer_url=kms.url)) as notary:
+    with serving(script) as its, opened(office.settings(key=None, signer_url=its.url)) as notary:
         broken = True
         with pytest.raises(SignerAway, match=words):
             notary.mark(drawn(), mark())

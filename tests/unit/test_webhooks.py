@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from app.patience import retry_after
 from app.signing import webhook_secret
-from app.webhooks import DELAYS, Answer, Keys, headers, next_delay, retry_after
+from app.webhooks import DELAYS, Answer, Keys, headers, next_delay
 
 SECRET = webhook_secret("a long random text", UUID(int=7), 1)
 KEYS = Keys((SECRET,))

@@ -2,7 +2,8 @@
 
 import logging
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from io import BytesIO
 from threading import Lock
@@ -11,7 +12,7 @@ from typing import Final, Self
 from c2pa import Builder, C2paBuilderIntent, C2paError, Context
 from PIL import Image
 
-from app.credentials import OFFLINE, State, read, reading
+from app.credentials import OFFLINE, Signed, State, read, reading
 from app.domain.parameters import OutputFormat
 from app.errors import Misconfigured, NotMarked, SignerAway
 from app.settings import MarkingSettings
@@ -32,9 +33,12 @@ class Sealed:
     """A finished file, and what it was signed with; unsigned, only the file."""
 
     content: bytes
+    drawn: str | None = None  #: SHA-256 of the file before its marks, in hex
     label: str | None = None  #: names the manifest
     manifest: str | None = None  #: SHA-256 of the manifest store, in hex
     certificate: str | None = None  #: SHA-256 of the certificate, in hex
+    serial: str | None = None  #: of the certificate, decimal
+    stamped_at: datetime | None = None  #: as the authority for time stamps has it
 
 
 class Notary:
@@ -75,18 +79,22 @@ class Notary:
         Raises `SignerAway` where nobody signs for now, `NotMarked` where c2pa cannot.
         """
         format = OutputFormat(mark.media_type.removeprefix("image/"))
+        drawn = sha256(content).hexdigest()
         content = tagged(content, format, packet(mark))
         place: AbstractContextManager[object] = nullcontext()
         if max(len(content), len(incoming or b"")) > LARGE:
             place = self._large
         with place:
-            if incoming is not None and mark.content_type:
-                try:
-                    return self._sealed(content, mark, self._with(mark, incoming))
-                except (C2paError, NotMarked, SignerAway) as error:  # most likely they are broken
-                    log.info("credentials of content %s are left out: %s", mark.content, error)
-                    return self._sealed(content, mark, self._without(mark, BROKEN))
+            return replace(self._marked(content, mark, incoming), drawn=drawn)
+
+    def _marked(self, content: bytes, mark: Mark, incoming: bytes | None) -> Sealed:
+        if incoming is None or not mark.content_type:
             return self._sealed(content, mark, self._without(mark))
+        try:
+            return self._sealed(content, mark, self._with(mark, incoming))
+        except (C2paError, NotMarked, SignerAway) as error:  # most likely they are broken
+            log.info("credentials of content %s are left out: %s", mark.content, error)
+            return self._sealed(content, mark, self._without(mark, BROKEN))
 
     def try_out(self) -> None:
         """Sign a picture that nobody needs. Raises `Misconfigured`: better now than for each."""
@@ -109,10 +117,16 @@ class Notary:
                 store = builder.sign(self._seal.signer, mark.media_type, BytesIO(content), out)
             except C2paError as error:
                 raise self._refusal(error) from error
-        signed = out.getvalue()
-        label = self._checked(signed, mark.media_type)
-        digest = sha256(store).hexdigest()
-        return Sealed(signed, label, digest, self._seal.certificate.fingerprint)
+        content = out.getvalue()
+        label, signed = self._checked(content, mark.media_type)
+        return Sealed(
+            content,
+            label=label,
+            manifest=sha256(store).hexdigest(),
+            certificate=self._seal.certificate.fingerprint,
+            serial=signed.serial,
+            stamped_at=signed.at,
+        )
 
     def _with(self, mark: Mark, incoming: bytes) -> Builder:
         """Raises `C2paError` for credentials that cannot be parsed."""
@@ -137,12 +151,15 @@ class Notary:
             return SignerAway(f"The picture could not be signed and stamped: {error}")
         return NotMarked(f"The picture could not be signed: {error}")
 
-    def _checked(self, signed: bytes, media_type: str) -> str | None:
-        found = read(BytesIO(signed), media_type, self._reading)
-        if found.state is State.UNTRUSTED or found.state is State.TRUSTED:
-            return found.label
-        failures = ", ".join(found.failures) or found.state
-        raise SignerAway(f"What was signed does not read back: {failures}.")
+    def _checked(self, content: bytes, media_type: str) -> tuple[str | None, Signed]:
+        """What a reader finds in it. Raises `SignerAway` for less than was to be in it."""
+        found = read(BytesIO(content), media_type, self._reading)
+        if found.state not in (State.UNTRUSTED, State.TRUSTED) or found.signed is None:
+            failures = ", ".join(found.failures) or found.state
+            raise SignerAway(f"What was signed does not read back: {failures}.")
+        if self._stamped and found.signed.at is None:
+            raise SignerAway("The time stamp that was asked for is not in the picture.")
+        return found.label, found.signed
 
 
 def has_credentials(content: bytes) -> bool:

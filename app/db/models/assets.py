@@ -9,7 +9,9 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     func,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -61,4 +63,10 @@ class Upload(Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "digest"], ["assets.tenant_id", "assets.digest"]),
         CheckConstraint("sha256 IS NULL OR digest IS NULL OR sha256 = digest", name="as_declared"),
+        # Manifests, which go when their time is over.
+        Index(
+            "ix_uploads_manifests",
+            "expires_at",
+            postgresql_where=text("left(media_type, 6) <> 'image/'"),
+        ),
     )

@@ -47,10 +47,17 @@ class Inference(Base):
     batch_size: Mapped[int]
     device_ms: Mapped[float]  #: of the whole batch
     pixel_share: Mapped[float]  #: this job's part of it, 0..1
+    worker: Mapped[str | None]  #: the process, as its leases name it
+    hardware: Mapped[str | None]  #: model of the device; of a GPU its driver, too
     software: Mapped[str | None]  #: version and commit of what ran
+    image: Mapped[str | None]  #: digest of the container that it ran in
+    peak_bytes: Mapped[int | None] = mapped_column(BigInteger)  #: of the process, until then
+    drawn_digest: Mapped[str | None] = mapped_column(DIGEST)  #: of the file, before its marks
     manifest_label: Mapped[str | None]  #: of its output's Content Credentials; None: unsigned
     manifest_digest: Mapped[str | None] = mapped_column(DIGEST)
     certificate_digest: Mapped[str | None] = mapped_column(DIGEST)  #: of who signed
+    certificate_serial: Mapped[str | None] = mapped_column(String(64))  #: decimal
+    stamped_at: Mapped[datetime | None]  #: what a time stamping authority said
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
@@ -59,6 +66,11 @@ class Inference(Base):
             "num_nulls(manifest_label, manifest_digest, certificate_digest) IN (0, 3)",
             name="signed_or_not",
         ),
+        CheckConstraint(
+            "manifest_label IS NOT NULL OR num_nulls(certificate_serial, stamped_at) = 2",
+            name="stamped_if_signed",
+        ),
+        CheckConstraint("peak_bytes > 0", name="peak_positive"),
         CheckConstraint("pixel_share > 0 AND pixel_share <= 1.000001", name="share_of_one"),
     )
 

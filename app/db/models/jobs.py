@@ -66,6 +66,7 @@ class Campaign(Base):
     finished_at: Mapped[datetime | None]
     cached: Mapped[int] = mapped_column(server_default="0")  #: of those that succeeded
     version: Mapped[int] = mapped_column(server_default="1")
+    finished_version: Mapped[int | None]  #: as of `finished_at`; later ones end nothing
 
     __table_args__ = (
         Index("ix_campaigns_tenant_id_id", "tenant_id", "id"),
@@ -73,7 +74,13 @@ class Campaign(Base):
         CheckConstraint(
             f"(finished_at IS NOT NULL) = ({_ENDED} = total)", name="finished_iff_all_final"
         ),
+        # Those that finished before it was kept have none.
+        CheckConstraint(
+            "finished_version IS NULL OR (finished_at IS NOT NULL AND finished_version <= version)",
+            name="finished_version_in_time",
+        ),
         CheckConstraint("budget_micros > 0", name="budget_positive"),
+        Index("ix_campaigns_open", "tenant_id", postgresql_where=text("finished_at IS NULL")),
         Index("ix_campaigns_unfunded", "id", postgresql_where=text("unfunded > 0")),
     )
 
@@ -235,7 +242,19 @@ class Job(Base):
             "id",
             postgresql_where=text("output_digest IS NOT NULL AND parameters ? 'mix'"),
         ),
+        # Of a tenant's single jobs, those that count among what it has waiting.
+        Index(
+            "ix_jobs_single_waiting",
+            "tenant_id",
+            postgresql_where=text("campaign_id IS NULL AND status IN ('queued', 'running')"),
+        ),
         Index("ix_jobs_held", "lease_until", postgresql_where=text("status = 'running'")),
+        # How many of a campaign run: counted whenever somebody asks whether it changed.
+        Index(
+            "ix_jobs_running",
+            "campaign_id",
+            postgresql_where=text("status = 'running' AND campaign_id IS NOT NULL"),
+        ),
         Index("ix_jobs_campaign_id_id", "campaign_id", "id"),
         Index("ix_jobs_tenant_id_id", "tenant_id", "id"),
         # Who used a picture. Partial, so that a job costs it one entry in its life.
@@ -264,4 +283,5 @@ class JobHistory(Base):
     attempt: Mapped[int]
     worker: Mapped[str | None]
     note: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[int | None]  #: of the job since; None of what happened before it was kept
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
