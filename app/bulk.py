@@ -10,12 +10,13 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.db import cache, manifests
+from app.db import cache, manifests, presets
 from app.db.intake import NewJob
 from app.db.manifests import NewRefusal
 from app.db.moves import settle_budget
 from app.db.styles import Look
 from app.domain.job import Lane
+from app.domain.presets import Pinned, Presets
 from app.domain.requests import CampaignItem, CampaignOptions
 from app.errors import ClientError, DuplicateId, InvalidLine, InvalidManifest, ManifestTooLong
 from app.manifest import MAX_LINES, Entry, Line, Refused, shown
@@ -32,6 +33,8 @@ from app.submission import (
 
 CHUNK: Final = 1_000  #: outputs, about, that one statement writes
 MAX_STYLES: Final = 500  #: different ones in one manifest: each is looked up by itself
+MAX_PRESETS: Final = 100
+FEW_PRESETS: Final = InvalidLine(f"One manifest names at most {MAX_PRESETS} different presets.")
 LONGEST_DETAIL: Final = 500  #: characters
 SHOWN: Final = 50  #: reasons in the answer that refuses the whole
 
@@ -60,9 +63,10 @@ def accept_manifest(
     `accept_campaign` does.
     """
     with desk.sessions.begin() as session:
-        looks = desk.looks(session, tenant_id, [request.style], request.quality, request.usage)
+        request = presets.known(session, tenant_id, [request.preset]).options(request)
+        looks = desk.looks(session, tenant_id, [request.look], request.quality, request.usage)
         mask = desk.sources(session, tenant_id, [], [request.mask]).mask(request.mask)
-        look = looks[request.style]
+        look = looks[request.look]
         opened = open_campaign(desk, session, tenant_id, request, look, mask, MAX_LINES)
         intake = _Intake(desk, session, request, opened, looks)
         intake.take(entries)
@@ -88,9 +92,11 @@ class _Intake:
         self._request, self._opened, self._campaign = request, opened, opened.campaign
         self._looks: dict[str, Look] = dict(looks)
         self._unknown: dict[str, ClientError] = {}
+        self._presets: dict[str, Pinned | ClientError] = {}
         self._reasons: list[NewRefusal] = []  #: the first of them
         self._refused = 0
         self._shared: list[UUID] = []  #: jobs whose picture may have been drawn before
+        self._singly = request.terms.review is not None
         self.accepted = 0
         self.lanes: set[Lane] = set()
 
@@ -106,6 +112,7 @@ class _Intake:
             planned: Planned | None = None
             for chunk in _chunks(_unfolded(self._request, entries)):
                 _wait(written)
+                chunk = self._with_presets(chunk)
                 sources = self._look_up(chunk)
                 written = writer.submit(self._write, planned) if planned else None
                 planned = self._plan(chunk, sources)
@@ -121,7 +128,7 @@ class _Intake:
         self._session.flush()
         for start in range(0, len(self._shared), CHUNK):
             chunk = self._shared[start : start + CHUNK]
-            cache.settle(self._session, chunk, reviewed=self._request.terms.review is not None)
+            cache.settle(self._session, chunk, singly=self._singly)
         settle_budget(self._session, self._campaign)
 
     def _nothing(self) -> InvalidManifest:
@@ -135,6 +142,30 @@ class _Intake:
         return InvalidManifest(
             f"Not one line can be used. Line {first.line}: {first.detail}", errors=errors
         )
+
+    def _with_presets(self, chunk: list[Read]) -> list[Read]:
+        """The lines with what their own presets say; those whose preset there is not, refused."""
+        lines = [line for line in chunk if isinstance(line, Unfolded)]
+        wishes = {output.preset for line in lines for output in line.outputs if output.preset}
+        if not wishes:
+            return chunk
+        room = MAX_PRESETS - len(self._presets)
+        new = sorted(wishes - self._presets.keys())
+        self._presets |= dict.fromkeys(new[room:], FEW_PRESETS)
+        found, missing = presets.find(self._session, self._campaign.tenant_id, new[:room])
+        self._presets |= {**found, **missing}
+        return [self._templated(line) if isinstance(line, Unfolded) else line for line in chunk]
+
+    def _templated(self, line: Unfolded) -> Read:
+        its = {
+            output.preset: self._presets[output.preset] for output in line.outputs if output.preset
+        }
+        known = {wish: found for wish, found in its.items() if isinstance(found, Pinned)}
+        for error in its.values():
+            if isinstance(error, ClientError):
+                return Refused(line.number, line.custom_id, error)
+        outputs = list(map(Presets(known).item, line.outputs))
+        return Unfolded(line.number, line.custom_id, outputs)
 
     def _look_up(self, chunk: Sequence[Read]) -> Sources:
         outputs = [
@@ -214,7 +245,9 @@ class _Intake:
             self.accepted += len(jobs)
             self._foresee()
             queued = queue_items(self._desk, self._session, self._request, self._opened, jobs)
-            self._shared += [job.id for job in queued if job.cache_key is not None]
+            shared = [job for job in queued if job.cache_key is not None]
+            self._shared += [job.id for job in shared]
+            self._singly = self._singly or any(map(cache.framed, shared))
             self.lanes |= {job.lane for job in queued if not job.unfunded}
 
 

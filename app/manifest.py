@@ -20,7 +20,10 @@ from app.errors import ClientError, InvalidLine, InvalidManifest, LineTooLong, N
 
 MAX_LINES: Final = 50_000
 LONGEST_LINE: Final = 64 * 1024  #: bytes: an item with its metadata and twenty variants
-COLUMNS: Final = ("custom_id", "url", "upload_id", "style", "strength", "keep_colour", "variation")
+COLUMNS: Final = (
+    *("custom_id", "url", "upload_id"),
+    *("preset", "style", "strength", "keep_colour", "variation"),
+)
 FILE: Final = "file"  #: of manifests on a disk: `impasto submit` uploads it
 METADATA: Final = "metadata."  #: what columns of metadata begin with
 _DELIMITERS: Final = ",;\t"  #: a comma; what some spreadsheets write instead

@@ -9,13 +9,17 @@ from app.domain.job import Lane
 from app.domain.pace import CostModel
 from app.domain.parameters import Mask, OutputFormat, Parameters, Quality, render_keys
 from app.domain.prices import rounded
-from app.errors import ImageTooLarge, InvalidImage
+from app.domain.renditions import MAX_DRAWN, MAX_ENLARGED, MAX_PIXELS, Rendition
+from app.errors import ImageTooLarge, InvalidImage, RenditionTooLarge
 from app.settings import LimitSettings, Settings
 from app.sources import Source
 
 
 def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, height: int) -> int:
-    """Pixels of the output. Raises `ImageTooLarge` or `InvalidImage`, saying what would do."""
+    """
+    Pixels of the output. Raises `ImageTooLarge` or `InvalidImage`, saying what would do, and
+    `RenditionTooLarge` for what cannot be made of it.
+    """
     out_width, out_height = parameters.output_size(width, height)
     pixels = out_width * out_height
     limit, of = _most(limits, parameters)
@@ -36,6 +40,8 @@ def output_pixels(limits: LimitSettings, parameters: Parameters, width: int, hei
             f"The output would be {out_width}x{out_height}; "
             f"its shorter side must be at least {limits.min_side} pixels."
         )
+    for rendition in parameters.renditions:
+        _check_rendition(limits, rendition, out_width, out_height)
     return pixels
 
 
@@ -46,7 +52,24 @@ def _most(limits: LimitSettings, parameters: Parameters) -> tuple[int, str]:
         most.append((limits.print_pixels, " of a print"))
     if parameters.output.format is OutputFormat.AVIF:
         most.append((limits.avif_pixels, " of an AVIF"))
+    if parameters.renditions:
+        most.append((MAX_DRAWN, " of a picture with renditions"))
     return min(most)
+
+
+def _check_rendition(limits: LimitSettings, one: Rendition, width: int, height: int) -> None:
+    frame = one.frame(width, height)
+    if frame.enlarged > MAX_ENLARGED:
+        raise RenditionTooLarge(
+            f"The rendition {one.name!r} would show the output of {width}x{height} "
+            f"{frame.enlarged:.1f} times as large; at most {MAX_ENLARGED:g}."
+        )
+    most = min(MAX_PIXELS, limits.avif_pixels) if one.format is OutputFormat.AVIF else MAX_PIXELS
+    if frame.pixels > most or max(frame.canvas) > one.format.max_side:
+        raise RenditionTooLarge(
+            f"The rendition {one.name!r} would have {frame.canvas[0]}x{frame.canvas[1]} pixels; "
+            f"at most {most:,} in all, and {one.format.max_side:,} a side. Give it a box."
+        )
 
 
 def pinned(parameters: Parameters, look: Look, mask: Mask | None) -> Parameters:
@@ -107,7 +130,7 @@ class Recipe:
 
     def _reserve(self, pixels: int) -> int:
         if pixels not in self._reserves:
-            usage = self._model.usage(self._lane, pixels)
+            usage = self._model.usage(self._lane, pixels, self._parameters.renditions)
             self._reserves[pixels] = rounded(self._card, usage)
         return self._reserves[pixels]
 

@@ -20,6 +20,7 @@ from app.db import (
     intake,
     jobs,
     licences,
+    presets,
     style_pictures,
     styles,
     tags,
@@ -188,14 +189,18 @@ def accept_campaign(desk: Desk, tenant_id: UUID, request: CampaignRequest) -> UU
     all (an unknown style, the common mask, an address we do not deliver to) refuses the whole.
     """
     outputs = request.all_outputs
-    wishes = {request.style, *(item.style for item in outputs if item.style)}
     inputs = [item.input for item in outputs]
     masks = [request.mask, *(item.mask for item in outputs)]
     with desk.sessions.begin() as session:
+        known = presets.known(
+            session, tenant_id, [request.preset, *(one.preset for one in outputs)]
+        )
+        request, outputs = known.options(request), list(map(known.item, outputs))
+        wishes = {request.look, *(item.style for item in outputs if item.style)}
         looks = desk.looks(session, tenant_id, wishes, request.quality, request.usage)
         desk.admission.foresee(session, tenant_id, len(outputs))
         sources = desk.sources(session, tenant_id, inputs, masks)
-        look, mask = looks[request.style], sources.mask(request.mask)
+        look, mask = looks[request.look], sources.mask(request.mask)
         opened = open_campaign(desk, session, tenant_id, request, look, mask, len(outputs))
         planned, refused = plan_items(desk, request, outputs, looks, sources, opened)
         planned = queue_items(desk, session, request, opened, planned)
@@ -275,8 +280,9 @@ def queue_items(
 
 def settle_known(session: Session, planned: Iterable[NewJob], terms: Terms) -> None:
     """End those whose picture was drawn before; of a campaign, once its total is known."""
-    if ids := [job.id for job in planned if job.cache_key is not None]:
-        cache.settle(session, ids, reviewed=terms.review is not None)
+    if shared := [job for job in planned if job.cache_key is not None]:
+        singly = terms.review is not None or any(map(cache.framed, shared))
+        cache.settle(session, [job.id for job in shared], singly=singly)
 
 
 def wake(desk: Desk, session: Session, lanes: Iterable[Lane], jobs: int) -> None:
@@ -309,9 +315,10 @@ def _interactive(
     source: Source,
     mask: Mask | None,
 ) -> NewJob:
-    wishes = [options.style]
+    options = presets.known(session, tenant_id, [options.preset]).options(options)
+    wishes = [options.look]
     looks = desk.looks(session, tenant_id, wishes, options.quality, options.usage)
-    look = looks[options.style]
+    look = looks[options.look]
     tags.rules(session, tenant_id).check(options.tags)
     parameters = pinned(options.parameters, look, mask)
     model = desk.outlook.model(session, desk.settings)
@@ -367,10 +374,10 @@ class _Recipes:
         self._known: dict[tuple[Any, ...], Recipe] = {}
 
     def of(self, item: CampaignItem, mask: Mask | None) -> Recipe:
-        key = (item.style, item.strength, item.keep_colour, item.variation, mask)
+        key = (item.preset, item.style, item.strength, item.keep_colour, item.variation, mask)
         recipe = self._known.get(key)
         if recipe is None:
-            look = self._looks[item.style or self._request.style]
+            look = self._looks[item.style or self._request.look]
             its = pinned(self._request.parameters_of(item), look, mask)
             lane, settings = Lane.CAMPAIGN, self._desk.settings
             recipe = self._known[key] = Recipe(settings, lane, look.version, its, self._model)

@@ -19,6 +19,7 @@ from rich.progress import (
 
 from app.cli import controls
 from app.domain.parameters import SOFT, Mask, Output, OutputFormat, Parameters
+from app.domain.renditions import Rendition
 from app.errors import BadRequest, ImpastoError
 from app.settings import settings
 
@@ -100,6 +101,9 @@ def stylize(
     deterministic: controls.Deterministic = False,
     size: controls.Size = None,
     quality: controls.Quality = 90,
+    rendition: Annotated[
+        str, typer.Option(hidden=True, help="What `impasto verify` draws again: JSON.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Stylize one picture here and now, without any service."""
@@ -112,6 +116,7 @@ def stylize(
         mask=mask and Mask(digest=sha256(mask.read_bytes()).hexdigest(), feather=mask_feather),
         deterministic=deterministic,  # as every picture is that is drawn here: alone
         output=Output(format=format_of(out), quality=quality, size=size),
+        renditions=(Rendition.model_validate_json(rendition),) if rendition else (),
     )
     console = Console(stderr=True)
     hidden = not console.is_terminal  # it would leave an empty line in a script's errors

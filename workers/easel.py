@@ -15,6 +15,7 @@ from app.domain.parameters import Output, OutputFormat, Parameters
 from app.errors import EngineBusy, ImageTooLarge
 from app.settings import Settings
 from workers.asks import Ask, Cost, Stylized, Thumbnail, Tile
+from workers.codec.child import Decoded
 from workers.codec.encode import over_white
 from workers.codec.raster import Raster
 from workers.codec.strips import Sheet, Strips
@@ -55,10 +56,11 @@ def brush(style: NDArray[np.float32], parameters: Parameters, veil: Veil | None)
 
 @dataclass(frozen=True)
 class Painted:
-    """A finished large picture: its file, and what the engine spent on all of it."""
+    """A finished picture: its file, what the engine spent on it, and, if kept, its pixels."""
 
     content: bytes
     cost: Cost
+    drawn: Decoded | None = None
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,14 @@ class Easel:
             )
         return self.strips.decode(content, size)
 
-    def draw(self, sheet: Sheet, brush: Brush, output: Output, seen: Seen) -> Painted:
-        """The finished file and its cost. Whatever `seen` raises ends the work, as `EngineBusy`."""
+    def draw(
+        self, sheet: Sheet, brush: Brush, output: Output, seen: Seen, *, keep: bool = False
+    ) -> Painted:
+        """
+        The finished file and its cost; with `keep` all of the drawing, in memory.
+
+        Whatever `seen` raises ends the work, as `EngineBusy`.
+        """
         width, height = sheet.size
         keeps_alpha = sheet.alpha is not None and output.format is not OutputFormat.JPEG
         measured = self._measured(sheet.pixels, brush)
@@ -114,7 +122,8 @@ class Easel:
                 _put(canvas, cut.core, part, sheet.alpha)
                 spent += answer.own_ms
                 seen(done, len(tiles), answer)
-            return Painted(self.strips.encode(canvas, output), Cost(1, spent, 1.0))
+            whole = canvas.whole() if keep else None
+            return Painted(self.strips.encode(canvas, output), Cost(1, spent, 1.0), whole)
 
     def _measured(self, picture: Raster, brush: Brush) -> Stylized:
         small = thumbnail(picture, THUMBNAIL)

@@ -155,7 +155,9 @@ def _pay(settings: Settings, session: Session, job: Row[Any]) -> None:
     campaign = budgets.locked(session, job.campaign_id)
     if campaign is not None:
         model = CostModel(settings.rate_card, paces.read(session), settings.limits.whole_pixels)
-        reserve = rounded(settings.rate_card, model.usage(job.lane, job.pixels))
+        renditions = Parameters.model_validate(job.parameters).renditions
+        foreseen = model.usage(job.lane, job.pixels, renditions)
+        reserve = rounded(settings.rate_card, foreseen)
         budgets.resize(session, campaign, job, reserve)
         settle_budget(session, campaign)
 

@@ -20,7 +20,7 @@ from app.images import inspect, media_type
 from app.planning import output_pixels
 from app.settings import Settings
 from app.sources import naming_the_mask
-from workers.asks import Cost
+from workers.asks import Cost, Stylized
 from workers.batcher import Batcher
 from workers.batches import Budget
 from workers.codec.child import Decoded
@@ -31,6 +31,7 @@ from workers.easel import Brush, Painted, brush, open_easel
 from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.finish import SOFTENED, Shape, Veil
+from workers.frames import Drawing
 from workers.marking.mark import Mark, StyleFacts, style_text
 from workers.marking.notary import has_credentials, open_notary
 from workers.stylebook import mixed
@@ -62,9 +63,9 @@ def stylize(
     """
     Draw `picture` in `style`, one or a mix, and write it to `out`; where `mask` is white, it stays.
 
-    `seen` hears how many tiles of how many are done, if the picture is large. Raises
-    `UnknownStyle`, `StyleNotLicensed` outside the time of a licence, and what the API raises for a
-    picture or a mask that it refuses.
+    If `parameters` have a rendition, that is written instead. `seen` hears how many tiles of how
+    many are done, if the picture is large. Raises `UnknownStyle`, `StyleNotLicensed` outside the
+    time of a licence, and what the API raises for a picture or a mask that it refuses.
     """
     catalog, limits = Catalog(settings.catalog), settings.limits
     embedding = embedding_of(catalog, style, settings.engine.stylizer)
@@ -79,12 +80,17 @@ def stylize(
         veil = _veil(decode, mask, (height, width), parameters)
         strokes = brush(varied(embedding, parameters.variation), parameters, veil)
         if pixels > limits.whole_pixels:
-            painted = _in_tiles(settings, engine, strips, content, strokes, parameters.output, seen)
+            painted = _in_tiles(settings, engine, strips, content, strokes, parameters, seen)
         else:
             decoded = decode(content, parameters.output.size)
             painted = _whole(engine, decoded, strokes, parameters.output)
     engine.close()
-    finished = _marked(settings, catalog, content, style, parameters, painted.content)
+    drawn, output = painted.content, parameters.output
+    if parameters.renditions and painted.drawn is not None:
+        framed = Drawing(painted.drawn.pixels, painted.drawn.alpha).framed(parameters.renditions[0])
+        output, (height, width) = parameters.renditions[0].output, framed.pixels.shape[:2]
+        drawn = encode(framed.pixels, framed.alpha, output)
+    finished = _marked(settings, catalog, content, style, parameters, drawn, output)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(finished)
     return Made(width, height, len(finished), round(painted.cost.own_ms, 3))
@@ -97,7 +103,7 @@ def _whole(engine: Engine, decoded: Decoded, strokes: Brush, output: Output) -> 
     cost = Cost(1, 1000 * (perf_counter() - start), 1.0)
     height, width = drawn.shape[:2]
     finished = strokes.finish(drawn, decoded.pixels, Box(0, 0, width, height))
-    return Painted(encode(finished, decoded.alpha, output), cost)
+    return Painted(encode(finished, decoded.alpha, output), cost, Decoded(finished, decoded.alpha))
 
 
 def _in_tiles(
@@ -106,14 +112,19 @@ def _in_tiles(
     strips: Strips,
     content: bytes,
     strokes: Brush,
-    output: Output,
+    parameters: Parameters,
     seen: Progress,
 ) -> Painted:
     pixels = settings.engine.batch_pixels
     batcher = Batcher(engine, budget=Budget(settings.engine.max_batch, pixels))
     easel = open_easel(settings, strips, engine, batcher.submit)
+    output, keep = parameters.output, bool(parameters.renditions)
+
+    def told(done: int, amount: int, _: Stylized) -> None:
+        seen(done, amount)
+
     with batcher, easel.open(content, output.size) as sheet:
-        return easel.draw(sheet, strokes, output, lambda done, amount, _: seen(done, amount))
+        return easel.draw(sheet, strokes, output, told, keep=keep)
 
 
 def _marked(
@@ -123,6 +134,7 @@ def _marked(
     style: str,
     parameters: Parameters,
     drawn: bytes,
+    output: Output,
 ) -> bytes:
     """The file as a worker would give it out."""
     notary = open_notary(settings.marking)
@@ -133,7 +145,7 @@ def _marked(
     facts = tuple(StyleFacts.of(card.pin, card.public()) for card in cards)
     kept = notary.keeps_incoming and has_credentials(content)
     mark = Mark(
-        media_type=parameters.output.format.media_type,
+        media_type=output.format.media_type,
         style=style_text(facts, shares if len(shares) > 1 else None),
         styles=facts,
         stylizer=_digest(settings, catalog),

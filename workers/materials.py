@@ -1,7 +1,7 @@
 """What a picture is made from, and of: content, style, mask; and what it is once it is made."""
 
 from hashlib import sha256
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 from app import images
 from app.db.intake import NewAsset
 from app.db.models import AssetKind
+from app.domain.renditions import Rendition
 from app.errors import InvalidImage
 from app.sources import naming_the_mask
 from app.storage import asset_key
 from workers.asks import Cost
+from workers.codec.child import Alpha, Pixels
 from workers.finish import SOFTENED, Shape, Veil
+from workers.frames import Drawing
 from workers.marking.mark import Mark, style_text
 from workers.marking.notary import Sealed, has_credentials
-from workers.studio import Picture, Work, Workplace
+from workers.studio import Finished, Picture, Work, Workplace
 from workers.variation import varied
 
 
@@ -57,7 +60,9 @@ def content_of(place: Workplace, work: Work) -> bytes:
     return content
 
 
-def marked(place: Workplace, work: Work, content: bytes) -> Sealed:
+def marked(
+    place: Workplace, work: Work, content: bytes, rendition: Rendition | None = None
+) -> Sealed:
     """The file with what it says of itself, signed. Raises `SignerAway` or `NotMarked`."""
     if place.notary is None:
         return Sealed(content)
@@ -65,20 +70,22 @@ def marked(place: Workplace, work: Work, content: bytes) -> Sealed:
     place.leases.stage(work.held, "sign")
     row, parameters, book = work.row, work.parameters, place.stylebook
     facts = book.facts(row.style_version_id, parameters.mix)
+    output = parameters.output if rendition is None else rendition.output
+    told = () if rendition is None else (rendition,)
     mark = Mark(
-        media_type=parameters.output.format.media_type,
+        media_type=output.format.media_type,
         style=style_text(facts, parameters.mix),
         styles=facts,
         stylizer=place.stylizer,
         content=row.content_digest,
         content_type=work.credentials,
-        parameters=parameters,
+        parameters=parameters.model_copy(update={"renditions": told}),
         render_key=row.render_key,
     )
     # Fetched again: few have any, and none is held while it waits for its turn.
     incoming = stored(place, work, row.content_digest) if work.credentials else None
     sealed = place.notary.mark(content, mark, incoming)
-    work.timings["sign"] = perf_counter() - start
+    work.timings["sign"] = work.timings.get("sign", 0.0) + perf_counter() - start
     return sealed
 
 
@@ -86,14 +93,38 @@ def picture(
     work: Work, sealed: Sealed, width: int, height: int, cost: Cost, media_type: str = ""
 ) -> Picture:
     """A finished output: an asset of the job's tenant, in the format it asked for."""
-    content = sealed.content
-    asset = NewAsset(
+    media_type = media_type or work.parameters.output.format.media_type
+    asset = _asset(work, sealed.content, width, height, media_type)
+    return Picture(asset, sealed.content, sealed, cost)
+
+
+def add_renditions(place: Workplace, work: Work, pixels: Pixels, alpha: Alpha | None) -> None:
+    """What else the job's preset wants of the drawing: each file framed, encoded and signed."""
+    wanted = work.parameters.renditions
+    if not wanted:
+        return
+    drawing, before = Drawing(pixels, alpha), thread_time()
+    for rendition in wanted:
+        start = perf_counter()
+        place.leases.stage(work.held, "encode")
+        framed = drawing.framed(rendition)
+        content = place.encode(framed.pixels, framed.alpha, rendition.output)
+        took = perf_counter() - start
+        work.timings["renditions"] = work.timings.get("renditions", 0.0) + took
+        sealed = marked(place, work, content, rendition)
+        height, width = framed.pixels.shape[:2]
+        asset = _asset(work, sealed.content, width, height, rendition.format.media_type)
+        work.renditions[rendition.name] = Finished(asset, sealed.content, sealed)
+    work.renditions_ms = 1000 * (thread_time() - before)
+
+
+def _asset(work: Work, content: bytes, width: int, height: int, media_type: str) -> NewAsset:
+    return NewAsset(
         tenant_id=work.row.tenant_id,
         digest=sha256(content).hexdigest(),
         kind=AssetKind.OUTPUT,
-        media_type=media_type or work.parameters.output.format.media_type,
+        media_type=media_type,
         bytes=len(content),
         width=width,
         height=height,
     )
-    return Picture(asset, content, cost, sealed)

@@ -15,7 +15,7 @@ from workers.claims import Group, claim
 from workers.codec.strips import Sheet
 from workers.easel import Brush, brush, tile_stage
 from workers.finish import Pixels, needs_content
-from workers.materials import content_of, marked, picture, style, veil
+from workers.materials import add_renditions, content_of, marked, picture, style, veil
 from workers.settlement import settle
 from workers.studio import Studio, Work, attempt
 from workers.warnings import sample, warnings
@@ -134,11 +134,15 @@ def _paint(studio: Studio, work: Work, sheet: Sheet, its_brush: Brush) -> None:
             raise EngineBusy("Somebody else draws this picture by now, or nobody should.")
 
     with sheet:
-        painted = studio.easel.draw(sheet, its_brush, work.parameters.output, seen)
+        keep = bool(work.parameters.renditions)
+        painted = studio.easel.draw(sheet, its_brush, work.parameters.output, seen, keep=keep)
     work.warnings = warnings(np.concatenate(samples), None, strength=work.parameters.strength)
     device = painted.cost.own_ms / 1000
     work.timings |= {"device": device, "draw": perf_counter() - start}
-    work.picture = picture(work, marked(studio, work, painted.content), *sheet.size, painted.cost)
+    sealed = marked(studio, work, painted.content)
+    if painted.drawn is not None:
+        add_renditions(studio, work, painted.drawn.pixels, painted.drawn.alpha)
+    work.picture = picture(work, sealed, *sheet.size, painted.cost)
 
 
 def _write(studio: Studio, work: Work, drawing: "Future[Stylized]") -> None:
@@ -158,4 +162,6 @@ def _write(studio: Studio, work: Work, drawing: "Future[Stylized]") -> None:
         "device": drawn.own_ms / 1000,
         "encode": perf_counter() - ready,
     }
-    work.picture = picture(work, marked(studio, work, content), width, height, drawn)
+    sealed = marked(studio, work, content)
+    add_renditions(studio, work, pixels, work.alpha)
+    work.picture = picture(work, sealed, width, height, drawn)

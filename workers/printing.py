@@ -16,7 +16,7 @@ from app.errors import OutputInvalid, PrintRefused
 from app.storage import style_picture_key
 from workers.asks import Cost
 from workers.finish import needs_content
-from workers.materials import checked, content_of, marked, picture, style, veil
+from workers.materials import add_renditions, checked, content_of, marked, picture, style, veil
 from workers.optimizer import Optimizer
 from workers.program import Facts
 from workers.studio import Work
@@ -73,9 +73,12 @@ def _write(
     if drawn.shape != shape or drawn.dtype != np.uint8:
         raise OutputInvalid(f"the print is {drawn.dtype} {list(drawn.shape)}, not {list(shape)}")
     optimizer.leases.stage(work.held, "encode")
-    content = optimizer.encode(work.finished(drawn), work.alpha, work.parameters.output)
+    pixels = work.finished(drawn)
+    content = optimizer.encode(pixels, work.alpha, work.parameters.output)
     cost = Cost(batch_size=1, device_ms=1000 * answer["seconds"], pixel_share=1.0)
-    work.picture = picture(work, marked(optimizer, work, content), shape[1], shape[0], cost)
+    sealed = marked(optimizer, work, content)
+    add_renditions(optimizer, work, pixels, work.alpha)
+    work.picture = picture(work, sealed, shape[1], shape[0], cost)
 
 
 def _style_pictures(optimizer: Optimizer, work: Work, folder: Path) -> Iterator[tuple[Path, float]]:

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import monotonic, perf_counter
 from uuid import UUID
 
@@ -11,16 +11,17 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app import metrics
-from app.db import budgets, costs, events, intake, jobs, queue
+from app.db import budgets, costs, events, intake, jobs, queue, renditions
 from app.db.costs import NewInference
 from app.db.jobs import Success
 from app.db.ledger import Bill
+from app.db.renditions import NewRendition
 from app.domain.job import JobStatus, Lane
 from app.domain.terms import Review
 from app.erasing import forget_unneeded
 from app.errors import ImpastoError
 from workers.hardware import peak_bytes
-from workers.studio import Picture, Work, Workplace, changed
+from workers.studio import Finished, Picture, Work, Workplace, changed
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def _store(place: Workplace, group: Sequence[Work]) -> None:
     start = perf_counter()
     pictures = [work for work in group if work.picture]
     try:
-        place.storage.put(*(work.picture.blob for work in pictures if work.picture))
+        place.storage.put(*(file.blob for work in pictures for file in work.files))
     except ImpastoError as error:
         for work in pictures:
             work.picture, work.error = None, error
@@ -75,8 +76,9 @@ def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int
     done = [(work, work.picture) for work in group if work.picture]
     broken = [(work, work.error) for work in group if work.error]
     with place.sessions.begin() as session:
-        _keep(place, session, [picture for _, picture in done])
+        _keep(place, session, [file for work, _ in done for file in work.files])
         ended = jobs.succeed(session, [_success(place, *pair) for pair in done], by=place.worker)
+        renditions.add(session, [part for work, _ in done for part in _parts(work, ended)])
         measured = [_inference(place, *pair) for pair in done if pair[0].held.id in ended]
         costs.add(session, measured)
         for work, _ in done:
@@ -91,7 +93,7 @@ def _write(place: Workplace, group: Sequence[Work], look: bool) -> dict[str, int
             _tell(work, picture)
             tiled = work.commission is not None
             pixels = picture.asset.width * picture.asset.height
-            place.meter.drawn(work.row.lane, pixels, work.usage, tiled=tiled)
+            place.meter.drawn(work.row.lane, pixels, work.drawn_usage, tiled=tiled)
     place.announce(changed([work.row for work in group if work.held.id in over]))
     if events.written(session):
         place.tickets.deliver()
@@ -107,10 +109,10 @@ def _tell(work: Work, picture: Picture) -> None:
         metrics.quality.labels(warning).inc()
 
 
-def _keep(place: Workplace, session: Session, pictures: Sequence[Picture]) -> None:
+def _keep(place: Workplace, session: Session, files: Sequence[Finished]) -> None:
     """Write their assets; the bytes of those that had been erased are stored once more."""
-    if back := intake.add_assets(session, [picture.asset for picture in pictures]):
-        place.storage.put(*(one.blob for one in pictures if one.asset.digest in back))
+    if back := intake.add_assets(session, [file.asset for file in files]):
+        place.storage.put(*(one.blob for one in files if one.asset.digest in back))
 
 
 def _forget_late(place: Workplace, session: Session, late: Sequence[tuple[Work, Picture]]) -> None:
@@ -123,9 +125,9 @@ def _forget_late(place: Workplace, session: Session, late: Sequence[tuple[Work, 
         return
     canceled = jobs.canceled(session, [work.held.id for work, _ in late])
     digests: defaultdict[UUID, set[str]] = defaultdict(set)
-    for work, picture in late:
+    for work, _ in late:
         if work.held.id in canceled:
-            digests[work.row.tenant_id].add(picture.asset.digest)
+            digests[work.row.tenant_id] |= {file.asset.digest for file in work.files}
     for tenant_id, its in digests.items():
         try:
             forget_unneeded(session, place.storage, tenant_id, its)
@@ -151,6 +153,23 @@ def _success(place: Workplace, work: Work, picture: Picture) -> Success:
         warnings=work.warnings,
         review=_to_be_seen(work, work.warnings),
     )
+
+
+def _parts(work: Work, ended: set[UUID]) -> Iterator[NewRendition]:
+    """The rows of its renditions, if it was this attempt that counted."""
+    if work.held.id not in ended:
+        return
+    for place, (name, file) in enumerate(work.renditions.items()):
+        yield NewRendition(
+            job_id=work.held.id,
+            name=name,
+            place=place,
+            tenant_id=work.row.tenant_id,
+            digest=file.asset.digest,
+            manifest_label=file.sealed.label,
+            manifest_digest=file.sealed.manifest,
+            certificate_digest=file.sealed.certificate,
+        )
 
 
 def _to_be_seen(work: Work, warnings: Sequence[str]) -> bool:

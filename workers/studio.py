@@ -84,12 +84,11 @@ class Studio(Workplace):
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A finished output, measured on its way."""
+class Finished:
+    """A finished file, an asset to be."""
 
     asset: NewAsset
     content: bytes
-    cost: Cost
     sealed: Sealed
 
     @property
@@ -102,6 +101,13 @@ class Picture:
         """What to store."""
         key = asset_key(self.asset.tenant_id, self.asset.digest)
         return Blob(key, self.content, self.asset.media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture(Finished):
+    """A finished output, measured on its way."""
+
+    cost: Cost
 
 
 @dataclass
@@ -122,20 +128,37 @@ class Work:
     drawing: "Future[Stylized] | None" = None
     commission: tuple[Sheet, Brush] | None = None  #: instead of a drawing, for a large picture
     picture: Picture | None = None
+    renditions: dict[str, Finished] = field(default_factory=dict)  #: by name, in order
+    renditions_ms: float = 0.0  #: of CPU, for them alone
     error: ImpastoError | None = None
     also: Callable[[Session], None] | None = None  #: written in the transaction of its success
 
     @property
     def usage(self) -> Usage:
-        """What its picture is charged for."""
+        """What its picture is charged for, with all that was made of it."""
+        its = self.renditions.values()
+        return self.drawn_usage + Usage(
+            cpu_ms=self.renditions_ms,
+            stored_bytes=sum(one.asset.bytes for one in its),
+            signatures=sum(one.signatures for one in its),
+        )
+
+    @property
+    def drawn_usage(self) -> Usage:
+        """The part of the picture alone: what the cost model learns from."""
         if self.picture is None:
             return Usage()
         return Usage(
             device_ms=self.picture.cost.own_ms,
-            cpu_ms=1000 * self.cpu_seconds,
+            cpu_ms=max(0.0, 1000 * self.cpu_seconds - self.renditions_ms),
             stored_bytes=self.picture.asset.bytes,
             signatures=self.picture.signatures,
         )
+
+    @property
+    def files(self) -> list[Finished]:
+        """All that is to be stored of it."""
+        return [] if self.picture is None else [self.picture, *self.renditions.values()]
 
     @cached_property
     def parameters(self) -> Parameters:

@@ -37,10 +37,12 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    PresetRetired,
     QueueFull,
     QuotaExceeded,
     ServiceUnavailable,
     SourceForbidden,
+    UnknownPreset,
     UnknownStyle,
     UnknownUpload,
 )
@@ -57,6 +59,7 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
     responses=documented(
         *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
         *(UnknownStyle, UnknownUpload, ServiceUnavailable, NotOffered, NoStylePicture),
+        *(UnknownPreset, PresetRetired),
         InvalidTags,
         BudgetExceeded,
         *UNLICENSED,

@@ -24,8 +24,11 @@ from app.errors import (
     InvalidTags,
     NoStylePicture,
     NotOffered,
+    PresetRetired,
+    RenditionTooLarge,
     ServiceUnavailable,
     SourceForbidden,
+    UnknownPreset,
     UnknownStyle,
     UnknownUpload,
 )
@@ -44,6 +47,7 @@ router = APIRouter(prefix="/v1/estimates", tags=["costs"], **KEYED)
     responses=documented(
         *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge, InvalidTags),
         *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
+        *(UnknownPreset, PresetRetired, RenditionTooLarge),
         *(NotOffered, NoStylePicture),
         *UNLICENSED,
     ),

@@ -40,10 +40,13 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    PresetRetired,
     QueueFull,
     QuotaExceeded,
+    RenditionTooLarge,
     ServiceUnavailable,
     SourceForbidden,
+    UnknownPreset,
     UnknownStyle,
     UnknownUpload,
 )
@@ -79,6 +82,7 @@ BODY: Final[dict[str, Any]] = {
         **documented(
             *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
             *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
+            *(UnknownPreset, PresetRetired, RenditionTooLarge),
             *(NotOffered, NoStylePicture, InvalidTags),
             *UNLICENSED,
             *(QuotaExceeded, QueueFull),

@@ -35,7 +35,7 @@ class FormOptions(JobOptions):
 
 #: What a form says of a picture as JSON does.
 _CONTROLS: Final = (
-    *("style", "strength", "keep_colour", "variation", "deterministic"),
+    *("preset", "style", "strength", "keep_colour", "variation", "deterministic"),
     *("cancel_after", "priority", "review", "commercial"),
 )
 _SCHEMAS: Final = FormOptions.model_json_schema()["properties"]
@@ -51,7 +51,7 @@ def _text(kind: Any, description: str) -> dict[str, Any]:
 #: The form, for OpenAPI: what `JobOptions` holds, flat, because forms are.
 FORM: Final[dict[str, Any]] = {
     "type": "object",
-    "required": ["content", "style"],
+    "required": ["content"],
     "additionalProperties": False,
     "properties": {
         "content": {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP."},
@@ -137,12 +137,13 @@ def _options(fields: dict[str, Any]) -> FormOptions:
             fields[name] = _parsed(name, fields[name])
     if "webhook" not in fields and "webhook_url" in fields:
         fields["webhook"] = {"url": fields.pop("webhook_url")}
-    output = {name: fields.pop(name) for name in _OUTPUT if name in fields}
+    if output := {name: fields.pop(name) for name in _OUTPUT if name in fields}:
+        fields["output"] = output
     if "print" in fields:
         given = fields.pop("print")
         fields["quality"] = {"true": Quality.PRINT, "false": Quality.STANDARD}.get(given, given)
     try:
-        return FormOptions.model_validate({**fields, "output": output}, strict=False)
+        return FormOptions.model_validate(fields, strict=False)
     except ValidationError as error:
         # The form has no `output`: its three fields stand alone, and one has its own name.
         flat = [{**reason, "loc": _flat(reason["loc"])} for reason in error.errors()]

@@ -18,7 +18,13 @@ from app.api.deps import KEYED, TenantId, TheDesk
 from app.api.problems import documented
 from app.api.replies import UNCACHED, reply
 from app.api.schemas import Cost, Provenance, Reviewed
-from app.api.shown import card_shown, cost_shown, provenance_shown, reviewed_shown
+from app.api.shown import (
+    card_shown,
+    cost_shown,
+    provenance_shown,
+    rendition_provenance,
+    reviewed_shown,
+)
 from app.db import models, origins, reading
 from app.db.models import AssetKind
 from app.domain.style import StyleStatus, plain
@@ -131,7 +137,7 @@ def get_origin(
         width=asset.width,
         height=asset.height,
         created_at=asset.created_at,
-        made_by=[_making(desk.settings, row, its) for row in rows],
+        made_by=[_making(desk.settings, row, its, sha256) for row in rows],
     )
     return reply(origin, 200, UNCACHED)
 
@@ -175,8 +181,12 @@ def _machine(row: Row[Any] | None) -> Machine | None:
     return None if row is None else Machine.model_validate(row, from_attributes=True)
 
 
-def _making(settings: Settings, row: Row[Any], its: _Beside) -> Making:
+def _making(settings: Settings, row: Row[Any], its: _Beside, sha256: str) -> Making:
     job: models.Job = row.Job
+    provenance = provenance_shown(row)
+    for part in row.renditions or ():
+        if part["digest"] == sha256 != job.output_digest:
+            provenance = rendition_provenance(provenance, part)
     return Making(
         job_id=job.id,
         campaign_id=job.campaign_id,
@@ -196,7 +206,7 @@ def _making(settings: Settings, row: Row[Any], its: _Beside) -> Making:
             _used(pin, share, its.styles[row.stylizer_digest, pin])
             for pin, share in _shares(row).items()
         ],
-        provenance=provenance_shown(row),
+        provenance=provenance,
     )
 
 

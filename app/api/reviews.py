@@ -16,6 +16,7 @@ from app.api.shown import review_shown
 from app.db import audit, events, reading, reviews
 from app.db.licences import UNLICENSED
 from app.domain.parameters import OutputFormat
+from app.domain.renditions import NAME
 from app.domain.requests import Word
 from app.domain.review import BulkVerdict, ReviewQuery, StyleName, Verdict
 from app.domain.scopes import Scope
@@ -128,14 +129,21 @@ def decide(
             "content": {f"image/{kind}": {} for kind in OutputFormat},
         },
         307: {"description": "Where the store has it, for five minutes."},
-        **documented(NotFound, Erased, StorageUnavailable),
+        **documented(InvalidRequest, NotFound, Erased, StorageUnavailable),
     },
     openapi_extra=takes(Scope.REVIEW),  # not for everybody who may look at jobs
 )
-def get_output(desk: TheDesk, tenant_id: TenantId, job_id: UUID) -> Response:
+def get_output(
+    desk: TheDesk,
+    tenant_id: TenantId,
+    job_id: UUID,
+    rendition: Annotated[
+        str | None, Query(pattern=f"^{NAME}$", description="One of these, by name.")
+    ] = None,
+) -> Response:
     """Never from a cache before us, and of every job that has an output: reviewers look twice."""
     with desk.sessions() as session:
-        asset = reviews.output(session, tenant_id, job_id)
+        asset = reviews.output(session, tenant_id, job_id, rendition)
     headers = {"Cache-Control": "private, no-store", **LOCKED}
     key = asset_key(tenant_id, asset.digest)
     place = desk.storage.url(key, media_type=asset.media_type, expires=LOOK_SECONDS)

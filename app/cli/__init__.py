@@ -18,6 +18,7 @@ from app.cli import (
     licences,
     ops,
     own_styles,
+    presets,
     review,
     styles,
     submit,
@@ -52,6 +53,7 @@ cli.command()(erase.erase)
 own_styles.add(styles.commands)
 licences.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
+cli.add_typer(presets.commands, name="presets")
 cli.add_typer(webhooks.commands, name="webhooks")
 
 

@@ -142,6 +142,8 @@ def _options(wanted: Parameters) -> list[str]:
         options.append(f"--variation={wanted.variation}")
     if output.size is not None:
         options.append(f"--size={output.size}")
+    if wanted.renditions:  # a file names the one that it is
+        options.append(f"--rendition={wanted.renditions[0].model_dump_json()}")
     return options
 
 

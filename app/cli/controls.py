@@ -10,6 +10,9 @@ from app.domain.parameters import FEATHER
 Style = Annotated[
     str, typer.Option(help="Such as great-wave, or a mix: great-wave:0.6,starry-night:0.4.")
 ]
+Preset = Annotated[
+    str, typer.Option(help="A preset of yours, such as brand or brand@3; it may know the style.")
+]
 Strength = Annotated[
     float, typer.Option(min=0, max=1, help="From the photograph (0) to the style (1).")
 ]

@@ -132,6 +132,7 @@ def _facts(row: Row[Any]) -> dict[str, Any]:
         "custom_id": row.custom_id,
         "job_id": str(row.id),
         "asset_id": row.output_digest,
+        "renditions": row.renditions or [],
         "mix": row.parameters.get("mix"),
         "finished_at": row.finished_at.isoformat(timespec="seconds"),
     }

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import filterfalse
 from mimetypes import guess_type
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Final
@@ -26,6 +27,8 @@ from app.errors import BadRequest, ImpastoError
 from app.manifest import MAX_LINES
 
 SHOWN: Final = 20  #: reasons that are printed one by one
+#: What a preset may say.
+_OF_A_PRESET: Final = ("style", "strength", "keep_colour", "variation", "deterministic")
 MARK: Final = "impasto_submission"  #: in a campaign's metadata: which submission made it
 HELP: Final = """
 Send pictures as one campaign, and watch it.
@@ -44,6 +47,8 @@ Examples:
   impasto submit products.csv --style great-wave@1 --name "Spring 2027" --json
 
   impasto submit a.jpg b.jpg shoes/ --style scream --no-wait
+
+  impasto submit shoes/ --preset brand --out painted/
 """
 
 
@@ -65,9 +70,11 @@ class Found:
 
 
 def submit(
+    context: typer.Context,
     sources: Annotated[list[Path], typer.Argument(exists=True, help="Where the pictures are.")],
-    style: controls.Style,
     key: Key,
+    style: controls.Style = "",
+    preset: controls.Preset = "",
     url: Url = LOCAL,
     name: Annotated[str, typer.Option(help="The campaign's name.")] = "",
     strength: controls.Strength = 1.0,
@@ -86,9 +93,12 @@ def submit(
     wait: Annotated[bool, typer.Option(help="Watch the campaign to its end.")] = True,
     as_json: Json = False,
 ) -> None:
-    look = {
+    if not (style or preset):
+        raise BadRequest("Say --style, or --preset with one that has a style.")
+    look: dict[str, Any] = {
         "name": name or sources[0].resolve().name,
-        "style": style,
+        "preset": preset or None,
+        "style": style or None,
         "strength": strength,
         "keep_colour": keep_colour,
         "variation": variation,
@@ -98,6 +108,8 @@ def submit(
         "territory": territory or [],
         "channel": channel or [],
     }
+    if preset:
+        look = _said(context, look)
     places = [str(source.resolve()) for source in sources]
     mask_at = [str(mask.resolve()), mask_feather] if mask is not None else None
     about = {**look, "sources": places, "mask": mask_at, "url": url, "key": key[:12]}
@@ -111,13 +123,27 @@ def submit(
         if wait or out is not None:
             content = watch(impasto, str(campaign.id), quiet=as_json)
         if out is not None:
-            save(Campaign.of(impasto, content), out)
+            save(impasto, Campaign.of(impasto, content), out)
         done.forget()
     skipped = [{"place": one.place, "reason": one.reason} for one in found.skipped]
     say(content | ({"skipped": skipped, **shown} if as_json else {}), as_json=as_json)
     bad = found.faults or shown["refused"]
     whole = not wait or content["counts"]["succeeded"] == content["counts"]["total"]
     sys.exit(1 if bad or not whole else 0)
+
+
+def _said(context: typer.Context, look: dict[str, Any]) -> dict[str, Any]:
+    """What was typed, and none of our defaults: the preset knows better."""
+
+    def typed(option: str) -> bool:
+        source = context.get_parameter_source(option)
+        return source is not None and source.name != "DEFAULT"
+
+    output = {name: value for name, value in look["output"].items() if typed(name)}
+    quality = {"quality"} if typed("print_") else set()
+    left = {*filterfalse(typed, _OF_A_PRESET), "output", "quality"} - quality
+    kept = {name: value for name, value in look.items() if name not in left}
+    return {**kept, **({"output": output} if output else {})}
 
 
 def _handed_in(
@@ -257,8 +283,11 @@ def _tell(found: Found, refused: list[dict[str, Any]], *, quiet: bool) -> None:
         typer.secho(f"... and {len(reasons) - SHOWN} more", err=True, fg=typer.colors.YELLOW)
 
 
-def save(campaign: Campaign, out: Path) -> None:
-    """Every output under the name of its item; a `custom_id` never leads out of the folder."""
+def save(impasto: Impasto, campaign: Campaign, out: Path) -> None:
+    """
+    Every output under the name of its item, its renditions beside it; a `custom_id` never leads
+    out of the folder.
+    """
     taken: set[Path] = set()
     for item in campaign.items(status="succeeded"):
         if item.output is not None and item.output.url is None:
@@ -270,6 +299,12 @@ def save(campaign: Campaign, out: Path) -> None:
                 path = place_of(out, f"{item.custom_id}.{suffix}", suffix)
             taken.add(path)
             item.save(path)
+            for one in item.renditions:
+                place = path.with_name(f"{path.stem}{one.ending}")
+                place = path.with_name(f"{path.name}{one.ending}") if place in taken else place
+                taken.add(place)
+                if one.url is not None:
+                    place.write_bytes(impasto.download(one.url))
 
 
 def place_of(out: Path, custom_id: str, suffix: str) -> Path:

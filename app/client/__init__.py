@@ -18,8 +18,9 @@ from app.client.errors import (
 )
 from app.client.impasto import Impasto
 from app.client.keys import Key
-from app.client.models import Job, Style, Upload
+from app.client.models import Job, Rendition, Style, Upload
 from app.client.origins import Origin
+from app.client.presets import Preset
 from app.client.reviews import Review
 from app.client.transport import Client, Sent
 from app.client.webhook import verify_webhook
@@ -41,7 +42,9 @@ __all__ = [
     "NotNow",
     "NothingThere",
     "Origin",
+    "Preset",
     "Problem",
+    "Rendition",
     "Review",
     "Sent",
     "ServiceAway",

@@ -15,6 +15,7 @@ from app.client.errors import KeyMissing
 from app.client.keys import Keys
 from app.client.models import Job, Style, Upload
 from app.client.origins import Origin
+from app.client.presets import Presets
 from app.client.reviews import Reviews
 from app.client.transport import Client
 from app.domain.manifest import SUFFIXES, Format
@@ -59,7 +60,7 @@ class Jobs:
     def create(
         self,
         *,
-        style: str,
+        style: str | None = None,
         file: Path | None = None,
         url: str | None = None,
         upload_id: UUID | str | None = None,
@@ -71,11 +72,12 @@ class Jobs:
         Hand in one picture: a file, an address, or an upload; `options` as the API has them.
 
         With `wait` the answer comes when it has ended, or after so many seconds (60 at most).
+        A `preset` among the options may know the style.
         """
         if file is not None:
             upload_id = self._client.upload(file, idempotency_key).upload_id
         place = {"url": url} if url is not None else {"upload_id": str(upload_id)}
-        body = {"style": style, "input": place, **options}
+        body = {**_styled(style), "input": place, **options}
         content = self._client.post(JOBS, body, idempotency_key=idempotency_key, wait=wait)
         return Job.of(self._client, content)
 
@@ -99,7 +101,7 @@ class Campaigns:
         self,
         *,
         name: str,
-        style: str,
+        style: str | None = None,
         files: Mapping[str, Path] | Iterable[Path] | None = None,
         items: Iterable[Mapping[str, Any]] | None = None,
         manifest: Path | None = None,
@@ -114,12 +116,13 @@ class Campaigns:
 
         `files` are uploaded first, over several connections; their names are the `custom_id`s
         unless a mapping says others. A picture that the service refuses raises what it said, or
-        is left out if `refused` takes it. `items` may be any number up to 50,000.
+        is left out if `refused` takes it. `items` may be any number up to 50,000. A `preset` among
+        `options` may know the style.
         """
         given = (files, items, manifest, manifest_upload_id, s3_prefix)
         if sum(one is not None for one in given) != 1:
             raise ValueError("give one of files, items, manifest, manifest_upload_id, s3_prefix")
-        wanted = {"name": name, "style": style, **options}
+        wanted = {"name": name, **_styled(style), **options}
         if files is not None:
             items = self._brought(_named(files), refused, idempotency_key)
         if items is not None:
@@ -186,6 +189,7 @@ class Impasto(Client):
         self.styles = Styles(self)
         self.jobs = Jobs(self)
         self.campaigns = Campaigns(self)
+        self.presets = Presets(self)
         self.reviews = Reviews(self)
         self.keys = Keys(self)
         self.costs = Costs(self)
@@ -225,6 +229,10 @@ class Impasto(Client):
         """A new one; the old one signs beside it for so long, or not at all if it leaked (0)."""
         self.post("/v1/webhook-secret/rotate", {"overlap_seconds": overlap_seconds})
         return self.webhook_secret()
+
+
+def _styled(style: str | None) -> dict[str, str]:
+    return {} if style is None else {"style": style}
 
 
 def _named(files: Mapping[str, Path] | Iterable[Path]) -> Mapping[str, Path]:

@@ -43,6 +43,25 @@ class Output(BaseModel):
     height: int
 
 
+class Rendition(BaseModel):
+    """A further file of the same drawing; its `suffix` goes behind the name of the picture."""
+
+    name: str
+    sha256: str
+    url: str | None
+    suffix: str
+    media_type: str
+    bytes: int
+    width: int
+    height: int
+
+    @property
+    def ending(self) -> str:
+        """What a file of it is called behind the name of the picture."""
+        kind = self.media_type.rpartition("/")[2]
+        return f"{self.suffix}.{'jpg' if kind == 'jpeg' else kind}"
+
+
 class Cost(BaseModel):
     """Money, in millionths of the currency unit."""
 
@@ -75,6 +94,7 @@ class Job(Shown):
     review: Reviewed | None
     error: JobError | None
     output: Output | None
+    renditions: list[Rendition] = []
     rendered_by: UUID | None  #: the job that drew this picture before; such a one costs nothing
     cost: Cost | None
     created_at: datetime
@@ -108,6 +128,16 @@ class Job(Shown):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.content())
         return path
+
+    def save_renditions(self, folder: Path, name: str) -> dict[str, Path]:
+        """Write each that may be delivered there, called `name` and its ending; where, by name."""
+        folder.mkdir(parents=True, exist_ok=True)
+        saved: dict[str, Path] = {}
+        for one in self.renditions:
+            if one.url is not None:
+                saved[one.name] = folder / f"{name}{one.ending}"
+                saved[one.name].write_bytes(self._client.download(one.url))
+        return saved
 
 
 class Upload(BaseModel):

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, func, select, union
 from sqlalchemy.orm import Session
 
+from app.db import renditions
 from app.db.models import Campaign, Job, StyleVersion, Tenant
 from app.errors import NotFound
 
@@ -23,8 +24,9 @@ def pictures(
     """
     A tenant's finished pictures, in the order of their jobs.
 
-    Each with `id` (its job's), `output_digest`, `custom_id`, `parameters`, `finished_at`,
-    `campaign_id`, `campaign` and `tenant`, the last two by name. Raises `NotFound`.
+    Each with `id` (its job's), `output_digest`, digests of its `renditions`, `custom_id`,
+    `parameters`, `finished_at`, `campaign_id`, `campaign` and `tenant`, the last two by name.
+    Raises `NotFound`.
     """
     chosen = union(
         *(
@@ -36,6 +38,7 @@ def pictures(
         select(
             Job.id,
             Job.output_digest,
+            renditions.DIGESTS.label("renditions"),
             Job.custom_id,
             Job.parameters,
             Job.finished_at,

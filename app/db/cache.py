@@ -27,8 +27,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.db import campaigns, licences
+from app.db import campaigns, licences, renditions
 from app.db.arrays import as_table
+from app.db.intake import NewJob
 from app.db.models import Job
 from app.db.moves import carry_out, moving
 from app.domain.job import JobStatus, Lane
@@ -51,6 +52,9 @@ _DRAWN: Final = """
     ) AS drawn
     JOIN assets ON assets.tenant_id = wanted.tenant_id AND assets.digest = drawn.output_digest
         AND assets.erased_at IS NULL
+    WHERE NOT (wanted.parameters ? 'renditions' AND EXISTS (
+        SELECT FROM renditions JOIN assets AS gone USING (tenant_id, digest)
+        WHERE renditions.job_id = drawn.id AND gone.erased_at IS NOT NULL))
     LIMIT 1 FOR KEY SHARE OF assets
 """
 
@@ -124,13 +128,13 @@ _END = {
 }
 
 
-def settle(session: Session, ids: Sequence[UUID], *, reviewed: bool = False) -> int:
+def settle(session: Session, ids: Sequence[UUID], *, singly: bool = False) -> int:
     """
     End those of these new jobs whose picture is there, for nothing; tells how many.
 
-    `reviewed`: they came with a rule by which some of them are to be looked at.
+    `singly`: some of them are to be looked at by a rule, or have renditions.
     """
-    if reviewed:
+    if singly:
         return len(end(session, session.execute(_NEW, {"ids": list(ids)}).all()))
     return len(carry_out(session, JobStatus.SUCCEEDED, _SETTLE, note=NOTE, ids=list(ids)))
 
@@ -163,11 +167,21 @@ def end(session: Session, hits: Sequence[Row[Any]], *, by: str | None = None) ->
         groups[JobStatus.IN_REVIEW if _to_be_seen(hit) else JobStatus.SUCCEEDED].append(hit)
     if len(groups) > 1:
         campaigns.hold(session, {hit.campaign_id for hit in hits})
-    return [
+    rows = [
         row
         for to, group in groups.items()
         for row in carry_out(session, to, _END[to], by=by, note=NOTE, **_as_lists(group))
     ]
+    moved = {row.id for row in rows}
+    renditions.copy(
+        session, {hit.id: hit.job_id for hit in hits if hit.id in moved and framed(hit)}
+    )
+    return rows
+
+
+def framed(job: NewJob | Row[Any]) -> bool:
+    """Whether there is more than the output to it."""
+    return bool(job.parameters.get("renditions"))
 
 
 def _to_be_seen(hit: Row[Any]) -> bool:

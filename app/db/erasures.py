@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, select, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.db import audit, blanks, campaigns
+from app.db import audit, blanks, campaigns, renditions
 from app.db.models import (
     Asset,
     Campaign,
@@ -16,6 +16,7 @@ from app.db.models import (
     Erasure,
     ErasureKind,
     Job,
+    RenditionRow,
     Upload,
 )
 from app.db.moves import move
@@ -93,7 +94,10 @@ def withdraw(session: Session, wish: Erasure) -> int:
 
 def ended(session: Session, wish: Erasure) -> Sequence[Row[Any]]:
     """Some of its jobs that have ended and still tell something, locked."""
-    columns = (Job.id, Job.content_digest, Job.output_digest, _mask.label("mask"))
+    columns = (
+        *(Job.id, Job.content_digest, Job.output_digest, _mask.label("mask")),
+        renditions.DIGESTS.label("renditions"),
+    )
     its = (_meant(wish), Job.finished_at.is_not(None), Job.erased_at.is_(None))
     statement = select(*columns).where(*its).order_by(Job.id).limit(BATCH)
     return session.execute(statement.with_for_update()).all()
@@ -106,6 +110,7 @@ def pictures_of(wish: Erasure, rows: Sequence[Row[Any]]) -> set[str]:
     The content of whoever made that picture stays: it was not asked for.
     """
     made = {row.output_digest for row in rows}
+    made |= {digest for row in rows for digest in row.renditions or ()}
     if wish.kind is not ErasureKind.ASSET:
         made |= {digest for row in rows for digest in (row.content_digest, row.mask)}
     return made - {None}
@@ -165,6 +170,7 @@ def _kept(session: Session, wish: Erasure) -> int:
     digests = union_all(
         *(select(digest).where(_meant(wish)) for digest in (Job.content_digest, _mask)),
         select(Job.output_digest).where(_meant(wish)),
+        select(RenditionRow.digest).join(Job, Job.id == RenditionRow.job_id).where(_meant(wish)),
     )
     its = (Asset.tenant_id == wish.tenant_id, Asset.erased_at.is_(None))
     count = select(func.count()).select_from(Asset).where(*its, Asset.digest.in_(digests))
@@ -180,20 +186,21 @@ def _meant(wish: Erasure) -> ColumnElement[bool]:
         case ErasureKind.CAMPAIGN:
             return and_(mine, Job.campaign_id == UUID(wish.target))
         case ErasureKind.ASSET:
-            return _with(mine, wish.target)
+            return _with(wish.tenant_id, wish.target)
     return mine
 
 
-def _with(mine: ColumnElement[bool], digest: str) -> ColumnElement[bool]:
+def _with(tenant_id: UUID, digest: str) -> ColumnElement[bool]:
     """Jobs that used or made a picture; one probe of an index for each way."""
+    mine = Job.tenant_id == tenant_id
     content = Job.content_digest == digest
     ways = (
         and_(content, Job.finished_at.is_not(None)),
         *(and_(content, Job.status == status) for status in JobStatus if not status.final),
-        and_(Job.output_digest == digest),
         and_(Job.parameters.has_key("mask"), _mask == digest),
     )
-    return Job.id.in_(union_all(*(select(Job.id).where(mine, way) for way in ways)))
+    used = [select(Job.id).where(mine, way) for way in ways]
+    return Job.id.in_(union_all(*used, *renditions.makers(tenant_id, digest)))
 
 
 def _tell(

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
+from app.db import renditions
 from app.db.models import Job, StyleVersion, Tenant
 from app.db.moves import move
 from app.db.standings import Book, Clearance, check_standing, name_of, parts_of
@@ -115,9 +116,9 @@ def check_delivery(
 
     One that several requests came to may leave if one of them may. Raises a `Withheld`.
     """
-    its = (Job.tenant_id == tenant_id, Job.output_digest == digest)
+    its = renditions.made(tenant_id, digest)
     columns = (Job.id, Job.style_version_id, Job.parameters, Job.usage)
-    jobs = session.execute(select(*columns).where(*its).order_by(Job.id.desc()).limit(MOST)).all()
+    jobs = session.execute(select(*columns).where(its).order_by(Job.id.desc()).limit(MOST)).all()
     if not jobs:
         return Clearance()
     book = Book(session, jobs)

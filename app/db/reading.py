@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, String, and_, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from app.db import renditions
 from app.db.models import (
     Asset,
     Campaign,
@@ -55,6 +56,7 @@ _SHOWN: Any = (
         KnownRateCard.prices,
         ENDS_AT.label("ends_at"),
         func.now().label("now"),
+        renditions.SHOWN.label("renditions"),
     )
     .join(StyleVersion, StyleVersion.id == Job.style_version_id)
     .join(Stylizer, Stylizer.digest == StyleVersion.stylizer_digest)
@@ -186,9 +188,9 @@ def asset(session: Session, tenant_id: UUID, digest: str) -> Asset:
 
 
 def made(session: Session, tenant_id: UUID, digest: str, limit: int) -> Sequence[Row[Any]]:
-    """A tenant's jobs that gave this output, oldest first: the first of them drew it."""
-    its = Job.tenant_id == tenant_id, Job.output_digest == digest
-    return _rows(session, _SHOWN.where(*its).order_by(Job.id), limit)
+    """A tenant's jobs that gave this picture, oldest first: the first of them drew it."""
+    its = renditions.made(tenant_id, digest)
+    return _rows(session, _SHOWN.where(its).order_by(Job.id), limit)
 
 
 def _wanted(whose: ColumnElement[bool], status: JobStatus | None) -> list[ColumnElement[bool]]:

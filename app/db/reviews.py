@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.db import jobs, licences, reading
+from app.db import jobs, licences, reading, renditions
 from app.db.models import Asset, AssetKind, Job, StyleVersion
 from app.db.moves import move
 from app.domain.job import SHOWING, JobStatus
@@ -61,12 +61,19 @@ def wanted(
     return where if after is None else [*where, Job.id > after]
 
 
-def output(session: Session, tenant_id: UUID, job_id: UUID) -> Asset:
-    """A job's output, for its reviewer. Raises `NotFound` while there is none, or `Erased`."""
+def output(session: Session, tenant_id: UUID, job_id: UUID, rendition: str | None = None) -> Asset:
+    """
+    A job's output, or one of its renditions, for its reviewer.
+
+    Raises `NotFound` while there is none, or `Erased`.
+    """
     job = jobs.get(session, tenant_id, job_id)
     if job.output_digest is None or job.status not in SHOWING:
         raise NotFound(f"Job {job_id} is {job.status} and has no output.")
-    return reading.asset(session, tenant_id, job.output_digest)
+    digest = job.output_digest
+    if rendition is not None:
+        digest = renditions.get(session, job, rendition).digest
+    return reading.asset(session, tenant_id, digest)
 
 
 def check_deliverable(session: Session, asset: Asset) -> None:
@@ -77,8 +84,8 @@ def check_deliverable(session: Session, asset: Asset) -> None:
     """
     if asset.kind is not AssetKind.OUTPUT:
         return
-    made = (Job.tenant_id == asset.tenant_id, Job.output_digest == asset.digest)
-    ends = set(session.scalars(select(Job.status).where(*made).distinct()))
+    made = renditions.made(asset.tenant_id, asset.digest)
+    ends = set(session.scalars(select(Job.status).where(made).distinct()))
     if not ends or JobStatus.SUCCEEDED in ends:
         return
     if JobStatus.IN_REVIEW in ends:

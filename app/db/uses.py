@@ -31,6 +31,10 @@ EXISTS (SELECT FROM jobs WHERE jobs.tenant_id = asset.tenant_id
 OR EXISTS (SELECT FROM jobs WHERE jobs.tenant_id = asset.tenant_id
     AND output_digest = asset.digest AND jobs.erased_at IS NULL
     AND (finished_at IS NULL OR finished_at >= CAST(:outputs AS timestamptz)))
+OR EXISTS (SELECT FROM renditions JOIN jobs ON jobs.id = renditions.job_id
+    WHERE renditions.tenant_id = asset.tenant_id AND renditions.digest = asset.digest
+    AND jobs.erased_at IS NULL
+    AND (finished_at IS NULL OR finished_at >= CAST(:outputs AS timestamptz)))
 OR EXISTS (SELECT FROM jobs WHERE jobs.tenant_id = asset.tenant_id
     AND parameters ? 'mask' AND parameters #>> '{mask,digest}' = asset.digest
     AND jobs.erased_at IS NULL
@@ -50,11 +54,20 @@ OR EXISTS (SELECT FROM jobs JOIN jobs AS made USING (tenant_id, render_key)
     WHERE tenant_id = asset.tenant_id AND made.output_digest = asset.digest AND {status})
 """
 
+_SAME_RENDITION: Final = """
+OR EXISTS (SELECT FROM renditions JOIN jobs AS made ON made.id = renditions.job_id
+    JOIN jobs ON jobs.tenant_id = made.tenant_id AND jobs.render_key = made.render_key
+    WHERE renditions.tenant_id = asset.tenant_id AND renditions.digest = asset.digest
+    AND {status})
+"""
+
 #: Whether a row of assets, as `asset`, is needed: by a job that has not ended, by one whose end
 #: is not older than `:contents` (its content and mask) or `:outputs`, or by a style. A job that
 #: is about to draw the same picture again needs that, too. One probe of an index for each way.
 USED: Final = _ENDED + "".join(
-    way.replace("{status}", status) for way in (_CONTENT, _SAME) for status in _OPEN
+    way.replace("{status}", status)
+    for way in (_CONTENT, _SAME, _SAME_RENDITION)
+    for status in _OPEN
 )
 
 

@@ -1,11 +1,12 @@
 """What pictures take, learned from those that were drawn: prices before, and waits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
 from app.domain.job import Lane
 from app.domain.prices import Usage
+from app.domain.renditions import Rendition, further
 from app.settings import RateCard
 
 MEMORY: Final = 400.0  #: pictures after which a measurement counts for a third
@@ -97,11 +98,15 @@ class CostModel:
     paces: Mapping[tuple[Lane, bool], Pace]  #: by lane, and whether drawn in tiles
     whole_pixels: int  #: of an output; those with more are drawn in tiles
 
-    def usage(self, lane: Lane, pixels: float) -> Usage:
-        """What a picture is going to take."""
+    def usage(self, lane: Lane, pixels: float, renditions: Sequence[Rendition] = ()) -> Usage:
+        """What a picture is going to take, with what is made of it."""
         known = self.pace(lane, pixels)
         megapixels = pixels / 1e6
-        return known.usage(megapixels) if known else self._guess(lane, megapixels)
+        drawn = known.usage(megapixels) if known else self._guess(lane, megapixels)
+        if not renditions:
+            return drawn
+        cpu_ms, stored_bytes = further(renditions, pixels)
+        return drawn + Usage(0.0, cpu_ms, stored_bytes, drawn.signatures * len(renditions))
 
     def busy_ms(self, lane: Lane, pixels: float) -> float | None:
         """For how long it keeps a worker; None where nobody knows."""

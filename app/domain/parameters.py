@@ -8,43 +8,10 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.domain import mix
-from app.domain.exact import Exact
 from app.domain.mix import Mix
-
-
-class OutputFormat(StrEnum):
-    """Formats we write."""
-
-    JPEG = "jpeg"
-    PNG = "png"
-    WEBP = "webp"
-    AVIF = "avif"
-
-    @property
-    def media_type(self) -> str:
-        return f"image/{self.value}"
-
-    @property
-    def max_side(self) -> int:
-        """What the format, or the libraries that read it, can hold."""
-        return _MAX_SIDES.get(self, 65_500)
-
-
-_MAX_SIDES: Final = {OutputFormat.WEBP: 16_383, OutputFormat.AVIF: 16_384}
-
-
-class Output(Exact):
-    """How the finished picture is written."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: OutputFormat = OutputFormat.JPEG
-    quality: Annotated[int, Field(ge=1, le=100)] = 90
-    size: Annotated[
-        int | None,
-        Field(ge=32, le=65_500, description="Longest side in pixels; never enlarges."),
-    ] = None
-
+from app.domain.output import Output as Output
+from app.domain.output import OutputFormat as OutputFormat
+from app.domain.renditions import Rendition
 
 #: The widest edge: more than a quarter of the short side, and no part of a mask is itself.
 FEATHER: Final = 0.25
@@ -126,6 +93,10 @@ def _none(value: object) -> bool:
     return value is None
 
 
+def _empty(value: tuple[Rendition, ...]) -> bool:
+    return not value
+
+
 def _standard(quality: Quality) -> bool:
     return quality is Quality.STANDARD
 
@@ -154,6 +125,17 @@ class Parameters(BaseModel):
         AfterValidator(lambda shares: shares and mix.settled(shares)),  # JSONB forgets their order
         Field(description="The shares of a mix, by pinned style; absent for one style alone."),
     ] = Field(None, exclude_if=_none)
+    preset: Annotated[
+        str | None, Field(description="What was asked for by name, pinned to its version.")
+    ] = Field(None, exclude_if=_none)
+    renditions: Annotated[
+        tuple[Rendition, ...], Field(description="Further files of the same drawing.")
+    ] = Field((), exclude_if=_empty)
+
+    def ending(self, rendition: str) -> str:
+        """What a rendition's file is called behind the name of the picture."""
+        endings = (one.ending for one in self.renditions if one.name == rendition)
+        return next(endings, f"-{rendition}")
 
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of the output for an upright content picture of that size."""

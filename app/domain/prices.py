@@ -38,6 +38,22 @@ class Usage:
     stored_bytes: float = 0.0
     signatures: float = 0.0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.device_ms + other.device_ms,
+            self.cpu_ms + other.cpu_ms,
+            self.stored_bytes + other.stored_bytes,
+            self.signatures + other.signatures,
+        )
+
+    def __mul__(self, times: float) -> "Usage":
+        return Usage(
+            times * self.device_ms,
+            times * self.cpu_ms,
+            times * self.stored_bytes,
+            times * self.signatures,
+        )
+
 
 def quantities(card: RateCard, usage: Usage, jobs: float = 1.0) -> dict[Part, float]:
     """What is charged for, in the units of the card."""

@@ -29,6 +29,9 @@ Every error we raise on purpose. Status and code live on the class; one handler 
       - InvalidImage           422 invalid-image
       - ImageTooLarge          422 image-too-large
       - UnknownStyle           422 unknown-style
+      - UnknownPreset          422 unknown-preset
+      - PresetRetired          422 preset-retired
+      - RenditionTooLarge      422 rendition-too-large
       - UnknownUpload          422 unknown-upload
       - SourceForbidden        422 source-forbidden
       - SourceUnreachable      422 source-unreachable
@@ -127,6 +130,7 @@ from app.errors.pictures import (
     SourceUnreachable,
     UnknownUpload,
 )
+from app.errors.presets import PresetRetired, RenditionTooLarge, UnknownPreset
 from app.errors.service import (
     CatalogCorrupt,
     DeviceMemory,
@@ -209,11 +213,13 @@ __all__ = [
     "OptimizerBroke",
     "OutputInvalid",
     "OutputRejected",
+    "PresetRetired",
     "PrintRefused",
     "Quarantined",
     "QueueFull",
     "QuotaExceeded",
     "RangeNotSatisfiable",
+    "RenditionTooLarge",
     "Retryable",
     "RotatedTooOften",
     "ServiceUnavailable",
@@ -232,6 +238,7 @@ __all__ = [
     "TerritoryWithheld",
     "TooManyEndpoints",
     "Unauthorized",
+    "UnknownPreset",
     "UnknownStyle",
     "UnknownUpload",
     "Unprocessable",

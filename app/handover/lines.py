@@ -23,7 +23,11 @@ _DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
 
 
 class Line(NamedTuple):
-    """One job of a campaign; the fields are the columns of its manifest."""
+    """
+    One file of a campaign; the fields are the columns of its manifest.
+
+    A job without a file has a line, too. A rendition has its job's, but no cost: sums are right.
+    """
 
     custom_id: str | None
     job_id: UUID
@@ -43,17 +47,24 @@ class Line(NamedTuple):
     finished_at: datetime | None
     error_code: str | None
     error_detail: str | None
+    rendition: str | None = None  #: its name; none for the output itself
 
 
 def lines(sessions: Sessions, campaign_id: UUID) -> Iterator[Line]:
-    """Every job in the order in which it was handed in; no two files share a name."""
+    """
+    Every job in the order in which it was handed in, each with its renditions behind it; no two
+    files share a name.
+    """
     after: UUID | None = None
     names = _Names()
     while True:
         with sessions() as session:
             rows = reading.items(session, campaign_id, after=after, status=None, limit=PAGE)
         for row in rows:
-            yield _line(row, names)
+            line = _line(row, names)
+            yield line
+            for part in row.renditions or () if line.sha256 else ():
+                yield _part(line, part, row.Job, names)
         if len(rows) < PAGE:
             return
         after = rows[-1].Job.id
@@ -91,12 +102,11 @@ def _line(row: Row[Any], names: _Names) -> Line:
     job: Job = row.Job
     there = job.status is JobStatus.SUCCEEDED
     kept_back = row.ends_at is not None and row.ends_at <= row.now
-    suffix = "jpg" if row.media_type == "image/jpeg" else str(row.media_type).rpartition("/")[2]
     return Line(
         custom_id=job.custom_id,
         job_id=job.id,
         status=job.status,
-        file=names.new(job.custom_id or "", suffix, str(job.id))
+        file=names.new(job.custom_id or "", _suffix(row.media_type), str(job.id))
         if there and not kept_back
         else None,
         sha256=job.output_digest if there else None,
@@ -114,3 +124,21 @@ def _line(row: Row[Any], names: _Names) -> Line:
         error_code=job.error_code,
         error_detail=KEPT_BACK if there and kept_back else job.error_detail,
     )
+
+
+def _part(line: Line, part: dict[str, Any], job: Job, names: _Names) -> Line:
+    """A rendition of a job, called as its preset says."""
+    ending = Parameters.model_validate(job.parameters).ending(part["name"])
+    named = f"{job.custom_id}{ending}" if job.custom_id else ""
+    file = names.new(named, _suffix(part["media_type"]), f"{job.id}{ending}")
+    return line._replace(
+        file=file if line.file else None,
+        sha256=part["digest"],
+        cost_micros=None,
+        rendition=part["name"],
+        **{name: part[name] for name in ("media_type", "bytes", "width", "height")},
+    )
+
+
+def _suffix(media_type: str) -> str:
+    return "jpg" if media_type == "image/jpeg" else media_type.rpartition("/")[2]

@@ -90,6 +90,8 @@ def things(client: TestClient, api: Api) -> Things:
         "name": own_style(client, api),
         "version": "1",
         "prefix": client.post("/v1/keys", json={"name": "shop"}).json()["prefix"],
+        "preset": preset(client, "brand")["name"],
+        "preset_id": preset(client, "poster")["id"],
         "erasure_id": client.post("/v1/erasures", json={"job": job_id}).json()["id"],
         **webhooks(client),
     }
@@ -102,6 +104,13 @@ def webhooks(client: TestClient) -> Things:
     endpoint = found[0] if found else client.post("/v1/webhook-endpoints", json=hook).json()
     test = client.post(f"/v1/webhook-endpoints/{endpoint['id']}/test").json()
     return {"endpoint_id": endpoint["id"], "delivery_id": test["id"]}
+
+
+def preset(client: TestClient, name: str) -> dict[str, Any]:
+    """The newest version of it, made where there is none that is not retired."""
+    wanted = {"name": name, "style": "plain", "renditions": [{"name": "small", "width": 32}]}
+    made: dict[str, Any] = client.post("/v1/presets", json=wanted).json()
+    return made
 
 
 def own_style(client: TestClient, api: Api) -> str:
@@ -212,6 +221,34 @@ FIELDS: dict[tuple[str, str], tuple[Callable[[Things], Any], int, str]] = {
     ),
     ("post /v1/campaigns", "/style"): (
         lambda its: {"name": "x", "style": its["name"], "items": [ELSEWHERE]},
+        *(422, "unknown-style"),
+    ),
+    ("post /v1/jobs", "/preset"): (
+        lambda its: {"preset": its["preset"], "input": {"url": "https://shop.example/a.jpg"}},
+        *(422, "unknown-preset"),
+    ),
+    ("post /v1/campaigns", "/preset"): (
+        lambda its: {"name": "x", "preset": f"{its['preset']}@1", "items": [ELSEWHERE]},
+        *(422, "unknown-preset"),
+    ),
+    ("post /v1/campaigns", "/items/preset"): (
+        lambda its: {
+            "name": "x",
+            "style": "plain",
+            "items": [ELSEWHERE | {"preset": its["preset"]}],
+        },
+        *(422, "unknown-preset"),
+    ),
+    ("post /v1/estimates", "/preset"): (
+        lambda its: {"preset": its["preset"], "count": 3},
+        *(422, "unknown-preset"),
+    ),
+    ("post /v1/estimates", "/items/preset"): (
+        lambda its: {"style": "plain", "items": [ELSEWHERE | {"preset": its["preset"]}]},
+        *(422, "unknown-preset"),
+    ),
+    ("post /v1/presets", "/style"): (
+        lambda its: {"name": "x", "style": its["name"], "renditions": [{"name": "a"}]},
         *(422, "unknown-style"),
     ),
     ("post /v1/campaigns", "/items/style"): (
@@ -441,6 +478,7 @@ PLAIN = {
         "job_id",
         "dry_run",
     ),  # test_deliveries_of_another_tenants_work_are_not_found
+    *("name", "rendition"),  # test_a_preset_is_its_tenants_alone, and of the job in the path
     *("owner", "expires", "signature", "sha256", "kind"),  # of a link, under its signature
 }
 

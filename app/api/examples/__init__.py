@@ -13,6 +13,7 @@ from app.api.examples.campaigns import (
 )
 from app.api.examples.jobs import JOB, JOB_REQUESTS, ORIGIN, UPLOAD, UPLOAD_REQUEST
 from app.api.examples.names import DIGEST, ID, LIST_ID, MOMENT
+from app.api.examples.presets import PRESET, PRESET_REQUEST
 from app.api.examples.styles import MOVE_REQUEST, STYLE_REQUEST
 from app.api.examples.webhooks import (
     DELIVERY,
@@ -44,6 +45,8 @@ __all__ = [
     "MOMENT",
     "MOVE_REQUEST",
     "ORIGIN",
+    "PRESET",
+    "PRESET_REQUEST",
     "STYLE_REQUEST",
     "UPLOAD",
     "UPLOAD_REQUEST",

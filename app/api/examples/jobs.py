@@ -177,6 +177,7 @@ JOB_REQUESTS: Final[dict[str, Any]] = {
             "input": {"upload_id": ID},
         }
     },
+    "preset": {"value": {"preset": "brand", "input": {"upload_id": ID}}},
     "address": {
         "value": {"style": "great-wave@3", "input": {"url": "https://shop.example/4711.jpg"}}
     },

@@ -19,6 +19,7 @@ from app.api.schemas.jobs import (
     JobUrls,
     OutputAsset,
     Provenance,
+    RenditionAsset,
     Reviewed,
     StylizerName,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "PriorityRequest",
     "Provenance",
     "Reason",
+    "RenditionAsset",
     "RetiredSecrets",
     "Review",
     "ReviewOutput",

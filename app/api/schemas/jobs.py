@@ -35,6 +35,19 @@ class OutputAsset(BaseModel):
     height: int
 
 
+class RenditionAsset(BaseModel):
+    """A further file of the same drawing, as the job's preset has it."""
+
+    name: str
+    sha256: str
+    url: str | None = Field(description="As that of `output`.")
+    suffix: str = Field(description="Of a file's name behind that of the picture: `-square`.")
+    media_type: str
+    bytes: int
+    width: int
+    height: int
+
+
 class CostPart(BaseModel):
     """One line of a bill: so many units, at the rate card's price of one."""
 
@@ -96,6 +109,9 @@ class Provenance(BaseModel):
     batch_size: int | None
     render_key: str
     parameters: Parameters
+    rendition: str | None = Field(
+        None, description="Which file of the drawing this is; null for the output itself."
+    )
     software: str | None = Field(None, description="Version, and commit, of what drew it.")
     drawn_sha256: str | None = Field(
         None, description="Of the file before it was marked and signed: equal drawings are equal."
@@ -167,6 +183,9 @@ class Job(BaseModel):
     review: Reviewed | None
     error: JobError | None
     output: OutputAsset | None = Field(description="Once it may be delivered.")
+    renditions: list[RenditionAsset] = Field(
+        default_factory=list, description="In the order of the preset; once there is an output."
+    )
     rendered_by: UUID | None = Field(
         description="The job that drew this picture before: it was there, and cost nothing."
     )

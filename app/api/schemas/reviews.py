@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from app.api.schemas.jobs import Job
+from app.api.schemas.jobs import Job, RenditionAsset
 from app.domain.review import Decision
 
 
@@ -17,6 +17,9 @@ class ReviewOutput(BaseModel):
     bytes: int
     width: int
     height: int
+    renditions: list[RenditionAsset] = Field(
+        default_factory=list, description="Their `url`s open as this one does."
+    )
 
 
 class Review(BaseModel):

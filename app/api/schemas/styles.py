@@ -72,6 +72,7 @@ class AffectedAsset(BaseModel):
 
     object: Literal["affected_asset"] = "affected_asset"
     asset_id: str
+    renditions: list[str] = Field(description="SHA-256 of the further files of the same drawing.")
     job_id: UUID
     campaign_id: UUID | None
     campaign: str | None

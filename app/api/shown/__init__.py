@@ -2,7 +2,13 @@
 
 from app.api.shown.campaigns import affected_shown, campaign_shown, eta
 from app.api.shown.costs import cost_shown, parts_shown
-from app.api.shown.jobs import job_shown, provenance_shown, review_shown, reviewed_shown
+from app.api.shown.jobs import (
+    job_shown,
+    provenance_shown,
+    rendition_provenance,
+    review_shown,
+    reviewed_shown,
+)
 from app.api.shown.styles import card_shown, style_shown
 
 __all__ = [
@@ -14,6 +20,7 @@ __all__ = [
     "job_shown",
     "parts_shown",
     "provenance_shown",
+    "rendition_provenance",
     "review_shown",
     "reviewed_shown",
     "style_shown",

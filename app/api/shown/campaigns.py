@@ -106,8 +106,9 @@ def _estimate(
         return campaign.cost_micros
     card = settings.rate_card
     model = model or CostModel(card, {}, settings.limits.whole_pixels)
-    lane = lane_of(Lane.CAMPAIGN, Parameters.model_validate(campaign.parameters))
-    foreseen = model.usage(lane, progress.pixels / campaign.total)
+    parameters = Parameters.model_validate(campaign.parameters)
+    lane = lane_of(Lane.CAMPAIGN, parameters)
+    foreseen = model.usage(lane, progress.pixels / campaign.total, parameters.renditions)
     return campaign.cost_micros + round(left * prices_of.exactly(card, foreseen))
 
 
@@ -128,6 +129,7 @@ def affected_shown(row: Row[Any]) -> schemas.AffectedAsset:
     """A row of `affected.pictures` as its owner sees it."""
     return schemas.AffectedAsset(
         asset_id=row.output_digest,
+        renditions=row.renditions or [],
         job_id=row.id,
         campaign_id=row.campaign_id,
         campaign=row.campaign,

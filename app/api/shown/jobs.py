@@ -10,6 +10,7 @@ from app.api.shown.costs import cost_shown
 from app.api.shown.parts import error_of, parameters_of, style_of, url_of
 from app.db import models
 from app.domain.job import JobStatus
+from app.domain.parameters import Parameters
 from app.outlook import NOTHING, Forecast
 from app.settings import Settings
 
@@ -45,6 +46,7 @@ def job_shown(settings: Settings, row: Row[Any], forecast: Forecast = NOTHING) -
         review=reviewed_shown(job),
         error=error_of(job),
         output=_output(settings, row) if succeeded and row.erased_at is None else None,
+        renditions=_renditions(settings, row) if succeeded else [],
         rendered_by=job.rendered_by,
         cost=cost_shown(settings, row),
         provenance=provenance_shown(row) if succeeded else None,
@@ -62,6 +64,10 @@ def review_shown(settings: Settings, row: Row[Any]) -> schemas.Review:
         bytes=row.bytes,
         width=row.width,
         height=row.height,
+        renditions=[
+            _rendition(row, one, f"/v1/reviews/{job.id}/output?rendition={one['name']}")
+            for one in row.renditions or ()
+        ],
     )
     return schemas.Review(job=job_shown(settings, row), output=output)
 
@@ -102,6 +108,20 @@ def _output(settings: Settings, row: Row[Any]) -> schemas.OutputAsset:
     )
 
 
+def _renditions(settings: Settings, row: Row[Any]) -> list[schemas.RenditionAsset]:
+    whose, ends_at, now = row.Job.tenant_id, row.ends_at, row.now
+    return [
+        _rendition(row, one, url_of(settings, whose, one["digest"], ends_at, now))
+        for one in row.renditions or ()
+    ]
+
+
+def _rendition(row: Row[Any], one: dict[str, Any], url: str | None) -> schemas.RenditionAsset:
+    facts = {name: one[name] for name in ("name", "media_type", "bytes", "width", "height")}
+    suffix = Parameters.model_validate(row.Job.parameters).ending(one["name"])
+    return schemas.RenditionAsset(sha256=one["digest"], url=url, suffix=suffix, **facts)
+
+
 def provenance_shown(row: Row[Any]) -> schemas.Provenance:
     """What made the output of a row of `reading`."""
     job: models.Job = row.Job
@@ -122,6 +142,17 @@ def provenance_shown(row: Row[Any]) -> schemas.Provenance:
         drawn_sha256=row.drawn_digest,
         credentials=_credentials(row),
     )
+
+
+def rendition_provenance(made: schemas.Provenance, part: dict[str, Any]) -> schemas.Provenance:
+    """The same of a rendition, which `row.renditions` has: it is signed by itself."""
+    signed = part["manifest_label"] and schemas.ContentCredentials(
+        label=part["manifest_label"],
+        manifest_sha256=part["manifest_digest"],
+        certificate_sha256=part["certificate_digest"],
+    )
+    about = {"output_sha256": part["digest"], "rendition": part["name"], "credentials": signed}
+    return made.model_copy(update=about)
 
 
 def _credentials(row: Row[Any]) -> schemas.ContentCredentials | None:

@@ -19,6 +19,7 @@ from app.db.models.idempotency import KeptAnswer
 from app.db.models.jobs import Campaign, Job, JobHistory
 from app.db.models.manifests import ManifestError
 from app.db.models.operations import Halt, HaltKind
+from app.db.models.presets import Preset, RenditionRow
 from app.db.models.styles import (
     Style,
     StyleHistory,
@@ -60,6 +61,8 @@ __all__ = [
     "LanePace",
     "LedgerEntry",
     "ManifestError",
+    "Preset",
+    "RenditionRow",
     "StorePass",
     "Style",
     "StyleHistory",

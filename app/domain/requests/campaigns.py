@@ -1,12 +1,12 @@
 """Many pictures under one name."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
 from app.domain.parameters import Parameters
-from app.domain.requests.jobs import Controls, Input, JobOptions, MaskRequest
+from app.domain.requests.jobs import Controls, Input, JobOptions, MaskRequest, Presettable
 from app.domain.requests.words import MAX_WORD, Metadata, Request, Word
 from app.domain.tags import Tags
 from app.domain.told import one_of
@@ -36,12 +36,13 @@ class CommonVariant(Controls):
     suffix: Annotated[Word, Field(max_length=64)]
 
 
-class CampaignItem(Controls):
+class CampaignItem(Controls, Presettable):
     """
     One picture of a campaign; style, controls and mask only where they differ from the rest.
 
-    Its tags are added to those of the campaign, or stand in their place. With `variants` it
-    becomes as many outputs; each takes from the item what it does not say.
+    A preset of its own comes before what the campaign says. Its tags are added to those of the
+    campaign, or stand in their place. With `variants` it becomes as many outputs; each takes from
+    the item what it does not say.
     """
 
     custom_id: Word
@@ -56,7 +57,7 @@ class CampaignItem(Controls):
         if len(custom_id) > MAX_WORD:
             raise ValueError(f"{custom_id[:40]!r}... has more than {MAX_WORD} characters")
         style = {"style": controls.style} if controls.style is not None else {}
-        names = {"custom_id": custom_id, "variants": ()}
+        names: dict[str, Any] = {"custom_id": custom_id, "variants": ()}
         return self.model_copy(update={**controls.own, **style, **names})
 
 
@@ -106,7 +107,7 @@ class CampaignOptions(JobOptions):
 
     def parameters_of(self, item: CampaignItem) -> Parameters:
         """The campaign's parameters, with the item's own where it has some."""
-        return self.parameters.model_copy(update=item.own)
+        return self.parameters.model_copy(update={**(item._brought or {}), **item.own})
 
     def outputs(self, item: CampaignItem) -> list[CampaignItem]:
         """What becomes of an item. Raises `ValueError` for a name that is too long."""

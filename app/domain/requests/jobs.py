@@ -1,9 +1,16 @@
 """One picture, and everything that can be asked of it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from app.domain.events import EventType
 from app.domain.licence import Channels, Territories, Usage
@@ -18,10 +25,12 @@ from app.domain.parameters import (
     Strength,
     Variation,
 )
+from app.domain.renditions import PresetWish
 from app.domain.requests.words import Metadata, Request, StyleWish, Url, WebUrl
 from app.domain.tags import Tags
 from app.domain.terms import CancelAfter, Priority, ReviewRule, Terms
 from app.domain.told import one_of
+from app.errors import InvalidRequest
 
 
 class Input(Request):
@@ -58,10 +67,25 @@ class MaskRequest(Request):
     feather: Feather = SOFT
 
 
-class JobOptions(Request):
+class Presettable(Request):
+    """What a preset can be asked for with; what it brings into the parameters comes later."""
+
+    preset: PresetWish | None = None
+    _brought: dict[str, Any] | None = PrivateAttr(None)
+
+    def taking(self, brought: dict[str, Any]) -> Self:
+        """The same, with these parameters of its preset."""
+        taken = self.model_copy()
+        taken._brought = brought
+        return taken
+
+
+class JobOptions(Presettable):
     """Everything about one picture but the picture."""
 
-    style: StyleWish
+    style: Annotated[
+        StyleWish | None, Field(validate_default=True, description="May be left to the preset.")
+    ] = None
     strength: Strength = 1.0
     keep_colour: KeepColour = 0.0
     variation: Variation = None
@@ -78,6 +102,21 @@ class JobOptions(Request):
     cancel_after: CancelAfter = None
     priority: Priority = 0
     review: ReviewRule = None
+
+    @field_validator("style")
+    @classmethod
+    def _of_somebody(cls, style: str | None, info: ValidationInfo) -> str | None:
+        if style is None and not info.data.get("preset"):
+            raise ValueError("name a style, or a preset that has one")
+        return style
+
+    @property
+    def look(self) -> str:
+        """The style that is asked for. Raises `InvalidRequest` where the preset has none either."""
+        if self.style is None:
+            detail = f"The preset {self.preset} has no style: name one."
+            raise InvalidRequest(detail, errors=[{"pointer": "/style", "detail": detail}])
+        return self.style
 
     @property
     def terms(self) -> Terms:
@@ -99,6 +138,7 @@ class JobOptions(Request):
             variation=self.variation,
             deterministic=self.deterministic,
             quality=self.quality,
+            **(self._brought or {}),
         )
 
 
