@@ -60,6 +60,8 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + NotMarked                not-marked
   x Retryable                  the same work may succeed later
     + EngineBusy               engine-busy
+    + DeviceMemory             device-memory
+    + WorkerUnfit              worker-unfit
     + StylizerElsewhere        stylizer-elsewhere
     + OptimizerBroke           optimizer-broke
     + SignerAway               signer-away

@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.storage import open_storage
 from workers import tasks
 from workers.gate import Gate
+from workers.hardware import identity
 from workers.leases import Leases, worker_name
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
         tasks.add_stylizing(celery, partial(stylize, studio))
         name = f"stylize-{settings.engine.device}"
         threads = settings.worker.tickets
-        _serve(settings, celery, QueueName.STYLIZE, name, threads=threads, ready=ready)
+        told = identity(studio.device, os.environ)
+        stylizing = QueueName.STYLIZE
+        _serve(settings, celery, stylizing, name, threads=threads, ready=ready, told=told)
 
 
 def run_optimizing(settings: Settings, ready: Path | None) -> None:
@@ -134,11 +137,12 @@ def _serve(
     threads: int,
     ready: Path | None,
     beat: bool = False,
+    told: str = "",
 ) -> None:
     """Run Celery's worker in this process; never a forked pool: the engine does not survive it."""
     signals.worker_ready.connect(_say_how_long, weak=False)
     if ready is not None:
-        signals.worker_ready.connect(lambda **_: ready.touch(), weak=False)
+        signals.worker_ready.connect(lambda **_: ready.write_text(told), weak=False)
         signals.worker_shutting_down.connect(lambda **_: ready.unlink(missing_ok=True), weak=False)
     metrics.serve(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -25,9 +25,8 @@ style = np.zeros(1603, np.float32)
 photos = np.random.default_rng(1).integers(0, 256, (8, SIDE, SIDE, 3), np.uint8)
 items = [Item(photo, style, 1.0) for photo in photos]
 left = []
-with Batcher(
-    engine, max_batch=8, max_batch_pixels=2**22, caps=book.open(), leave=lambda *why: left.append(why)
-) as batcher:
+most = {"max_batch": 8, "max_batch_pixels": 2**22}
+with Batcher(engine, **most, caps=book.open(), leave=lambda *why: left.append(why)) as batcher:
     blocker = batcher.submit(Item(photos[0], style, 1.0))  # busy meanwhile
     futures = [batcher.submit(item) for item in items]
     drawn = [future.result(120) for future in futures]
