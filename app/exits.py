@@ -7,12 +7,10 @@ HANGS: Final = os.EX_SOFTWARE  #: 70: an engine call did not return
 MEMORY: Final = 81  #: out of memory, also with new sessions
 DEVICE: Final = 82  #: the device is lost to this process
 UNFIT: Final = 83  #: one job after the other broke
-WRONG_DEVICE: Final = 84  #: it was given another device than it was meant for
 
 WORDS: Final = {
     HANGS: "its engine hangs",
     MEMORY: "out of memory for good",
     DEVICE: "its device is lost",
     UNFIT: "job after job broke",
-    WRONG_DEVICE: "not the device it was meant for",
 }

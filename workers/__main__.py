@@ -1,6 +1,7 @@
 """`python -m workers`: the commands that carry an engine, or talk to the outside."""
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from hashlib import sha256
@@ -22,6 +23,7 @@ from app.domain.parameters import SOFT, Mask, Output, OutputFormat, Parameters
 from app.domain.renditions import Rendition
 from app.errors import BadRequest, ImpastoError
 from app.settings import settings
+from workers import hardware
 
 COLUMNS = (
     TextColumn("{task.description}"),
@@ -40,9 +42,14 @@ Ready = Annotated[
 @commands.command()
 def worker(
     device: Annotated[int, typer.Option(help="Which device of this machine.")] = 0,
+    expect: Annotated[
+        str | None, typer.Option(help="Do not start unless this is it: a GPU's UUID, or cpu:0.")
+    ] = None,
     ready_file: Ready = None,
 ) -> None:
     """Stylize: claim jobs, draw them on one device, store what comes out."""
+    if expect is not None:
+        hardware.expected(expect, os.environ)
     from workers.process import run_stylizing
 
     given = settings()

@@ -8,6 +8,9 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from typing import Final
 
+from app.errors import EngineUnavailable
+from workers import cuda
+
 CPUINFO: Final = Path("/proc/cpuinfo")
 ASK: Final = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
 SECONDS: Final = 20.0  #: nvidia-smi wakes a sleeping GPU first
@@ -30,6 +33,22 @@ def identity(device: str, environment: Mapping[str, str]) -> str:
     if kind == "cuda" and int(number) < len(visible) and visible[int(number)]:
         return visible[int(number)]
     return device
+
+
+def expected(device: str, environment: Mapping[str, str]) -> None:
+    """
+    Assert that a worker on this device (`cpu:0`, or a GPU's UUID) has it, and no other.
+
+    Before any library of CUDA is loaded: it is asked of the driver. Raises `EngineUnavailable`.
+    """
+    if device.startswith("cpu:"):
+        return
+    found = cuda.uuid(0)
+    if not cuda.same(found, device):
+        visible = environment.get("CUDA_VISIBLE_DEVICES")
+        raise EngineUnavailable(
+            f"this worker is meant for {device} and has {found} (CUDA_VISIBLE_DEVICES={visible})"
+        )
 
 
 def peak_bytes() -> int:

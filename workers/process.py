@@ -20,6 +20,7 @@ from app.storage import open_storage
 from workers import tasks
 from workers.duty import Duty
 from workers.gate import Gate
+from workers.hardware import identity
 from workers.leases import Leases, worker_name
 from workers.meter import Meter
 
@@ -40,8 +41,9 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
         tasks.add_stylizing(celery, partial(stylize, studio))
         name = f"stylize-{settings.engine.device}"
         threads = settings.worker.tickets
-        meter = studio.meter
-        _serve(settings, celery, QueueName.STYLIZE, name, threads=threads, ready=ready, meter=meter)
+        told = identity(studio.device, os.environ)
+        serve = partial(_serve, settings, celery, QueueName.STYLIZE, name, meter=studio.meter)
+        serve(threads=threads, ready=ready, told=told)
 
 
 def run_optimizing(settings: Settings, ready: Path | None) -> None:
@@ -141,11 +143,12 @@ def _serve(
     ready: Path | None,
     beat: bool = False,
     meter: Meter | None = None,
+    told: str = "",
 ) -> None:
     """Run Celery's worker in this process; never a forked pool: the engine does not survive it."""
     signals.worker_ready.connect(_say_how_long, weak=False)
     if ready is not None:
-        signals.worker_ready.connect(lambda **_: ready.touch(), weak=False)
+        signals.worker_ready.connect(lambda **_: ready.write_text(told), weak=False)
         signals.worker_shutting_down.connect(lambda **_: ready.unlink(missing_ok=True), weak=False)
     metrics.serve(settings)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")

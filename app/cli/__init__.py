@@ -11,6 +11,7 @@ from app.cli import (
     campaigns,
     costs,
     demo,
+    devices,
     erase,
     fleet,
     handover,
@@ -49,6 +50,7 @@ cli.add_typer(review.commands, name="review")
 cli.add_typer(tenants.commands, name="tenants")
 cli.add_typer(audit.commands, name="audit")
 cli.add_typer(ops.commands, name="ops")
+cli.add_typer(devices.commands, name="fleet")
 cli.command()(erase.erase)
 own_styles.add(styles.commands)
 licences.add(styles.commands)

@@ -1,6 +1,6 @@
 """What a supervisor does next, given who runs and what time it is; no process in sight."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,12 +47,12 @@ class Member:
     killed: bool = False
     delay: float = FIRST_DELAY
 
-    def ended(self, now: float) -> Wait:
+    def ended(self, now: float, jitter: float) -> Wait:
         """Twice as patient every time, unless it had settled."""
         if self.started is not None and now - self.started >= SETTLED:
             self.delay = FIRST_DELAY
-        wait = Wait(self.name, self.delay)
-        self.started, self.due = None, now + self.delay
+        wait = Wait(self.name, self.delay * jitter)
+        self.started, self.due = None, now + wait.seconds
         self.delay = min(self.delay * 2, LONGEST_DELAY)
         return wait
 
@@ -61,10 +61,12 @@ class Roster:
     """
     Members in generations: started in order, ended in reverse, a generation at a time.
 
-    Times are seconds of any clock that does not go back.
+    Times are seconds of any clock that does not go back. Waits are multiplied by `jitter`: what
+    crashed together for one reason should not come back together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, jitter: Callable[[], float] = lambda: 1.0) -> None:
+        self._jitter = jitter
         self._generations: list[list[Member]] = []
         self.stopping = False
         self._hurried = False
@@ -96,7 +98,7 @@ class Roster:
             if member.name in running:
                 continue
             if member.started is not None:
-                yield member.ended(now)
+                yield member.ended(now, self._jitter())
             if now >= member.due:
                 member.started = now
                 yield Start(member.name)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from signal import SIGKILL, Signals
-from typing import Self
+from typing import Protocol, Self
 
 from app import exits
 from app.errors import Misconfigured
@@ -15,18 +15,35 @@ from app.stack.roster import Action, Ask, Kill, Roster, Start, Wait
 READY_POLL = 0.05
 
 
+class Watcher(Protocol):
+    """Hears of every start and end."""
+
+    def started(self, name: str, pid: int) -> None: ...
+
+    def ended(self, name: str, code: int) -> None: ...
+
+    def waits(self, name: str, seconds: float) -> None: ...
+
+
 class Supervisor:
     """
     A context: inside, signals are its own; on leaving it, every child has ended.
 
     The first Ctrl-C (or SIGTERM, or a closed terminal) asks children to finish, the second kills.
     Lives in the main thread: signals arrive there, and children die with the thread that started
-    them. `say` gets one line for everything an operator should know.
+    them. `say` gets one line for everything an operator should know, `watcher` the facts.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        *,
+        jitter: Callable[[], float] = lambda: 1.0,
+        watcher: Watcher | None = None,
+    ) -> None:
         self._say = say
-        self._roster = Roster()
+        self._watcher = watcher
+        self._roster = Roster(jitter)
         self._children: dict[str, Child] = {}
         self._running: dict[str, Running] = {}
         self._awaited: dict[str, float] = {}  #: who is not ready yet, and when that is too late
@@ -111,6 +128,8 @@ class Supervisor:
                 continue
             running.signal(SIGKILL)  # what it started and left behind
             del self._running[name]
+            if self._watcher is not None:
+                self._watcher.ended(name, code)
             if not self._roster.stopping:
                 self._say(f"{name} ended {cause(code)}, see {running.child.log}")
 
@@ -119,7 +138,9 @@ class Supervisor:
             case Start(name):
                 self._start(name)
             case Wait(name, seconds):
-                self._say(f"{name} starts again in {seconds:.0f} s")
+                self._say(f"{name} starts again in {seconds:.2g} s")
+                if self._watcher is not None:
+                    self._watcher.waits(name, seconds)
             case Ask(name):
                 self._running[name].signal(self._children[name].stop)
             case Kill(name):
@@ -127,7 +148,9 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         try:
-            self._running[name] = Running(self._children[name])
+            self._running[name] = running = Running(self._children[name])
+            if self._watcher is not None:
+                self._watcher.started(name, running.pid)
         except (OSError, Misconfigured) as error:
             if name in self._awaited:
                 raise

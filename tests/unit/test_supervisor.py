@@ -1,6 +1,8 @@
 """The supervisor's policy: who is started, asked and killed, and when. No processes here."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.stack.roster import Ask, Kill, Roster, Start, Wait
 
@@ -49,6 +51,21 @@ def test_a_minute_of_health_forgives_former_crashes() -> None:
     assert made.step(2.0, []) == [Wait("api", 2.0)]
     made.step(4.0, [])
     assert made.step(64.0, []) == [Wait("api", 1.0)]
+
+
+@given(st.lists(st.floats(0.5, 1.0), min_size=1, max_size=12))
+def test_jitter_shortens_a_wait_and_leaves_the_doubling(factors: list[float]) -> None:
+    left = iter(factors)
+    made = Roster(jitter=lambda: next(left))
+    made.join({"worker": 1.0}, now=0.0)
+    made.step(0.0, [])
+    now = 0.0
+    for crash, factor in enumerate(factors):
+        [wait] = made.step(now, [])
+        assert wait == Wait("worker", min(2.0**crash, 30.0) * factor)
+        assert made.wake() == now + wait.seconds
+        now += wait.seconds
+        assert made.step(now, []) == [Start("worker")]
 
 
 def test_one_crash_leaves_the_others_alone() -> None:

@@ -16,7 +16,7 @@ def open_engine(settings: EngineSettings, catalog: Catalog) -> Engine:
     Raises `EngineUnavailable` or `CatalogCorrupt`, in words that say what to do.
     """
     if settings.kind == "null":
-        return NullEngine(settings.null_ms, settings.null_pixels)
+        return NullEngine(settings.null_ms, settings.null_pixels, device=settings.device)
     from workers.engines.ort import OrtEngine  # its import alone takes a third of a second
 
     return OrtEngine(

@@ -27,11 +27,13 @@ class NullEngine:
     """
 
     name = "null"
-    device = "cpu:0"
     stylizer_digest = None
     reach = 0
 
-    def __init__(self, device_ms: float = 0.0, pixels: int | None = None) -> None:
+    def __init__(
+        self, device_ms: float = 0.0, pixels: int | None = None, *, device: int = 0
+    ) -> None:
+        self.device = f"cpu:{device}"
         self._seconds = device_ms / 1000
         self._pixels = pixels
 
