@@ -52,6 +52,7 @@ def _text(kind: Any, description: str) -> dict[str, Any]:
 FORM: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["content"],
+    "anyOf": [{"required": ["style"]}, {"required": ["preset"]}],
     "additionalProperties": False,
     "properties": {
         "content": {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP."},
