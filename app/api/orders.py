@@ -41,7 +41,7 @@ _CONTROLS: Final = (
 _SCHEMAS: Final = FormOptions.model_json_schema()["properties"]
 
 FIELD_BYTES: Final = 64 * 1024  #: of one field that is not the picture
-FIELDS: Final = 20
+FIELDS: Final = 24
 
 
 def _text(kind: Any, description: str) -> dict[str, Any]:
