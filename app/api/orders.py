@@ -41,7 +41,7 @@ _CONTROLS: Final = (
 _SCHEMAS: Final = FormOptions.model_json_schema()["properties"]
 
 FIELD_BYTES: Final = 64 * 1024  #: of one field that is not the picture
-FIELDS: Final = 20
+FIELDS: Final = 24
 
 
 def _text(kind: Any, description: str) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def _text(kind: Any, description: str) -> dict[str, Any]:
 FORM: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["content"],
+    "anyOf": [{"required": ["style"]}, {"required": ["preset"]}],
     "additionalProperties": False,
     "properties": {
         "content": {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP."},

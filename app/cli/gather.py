@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, TypeAlias
 from unicodedata import normalize
@@ -16,6 +17,7 @@ from app.domain.requests import MAX_WORD
 from app.errors import BadRequest
 from app.manifest import COLUMNS, FILE, Refused, custom_id_of, objects, rows
 
+NUMBERS: Final = ("strength", "keep_colour", "variation")  #: columns of a CSV
 PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 ARCHIVE: Final = ".zip"
 MAX_ENTRIES: Final = 100_000  #: of one archive
@@ -167,7 +169,21 @@ def _manifest(path: Path, kind: Format) -> Iterator[Entry]:
             if isinstance(line, Refused):
                 yield Skipped(place, str(line.error))
             else:
-                yield _line(path.parent, place, line.fields)
+                fields = _numbered(line.fields) if kind is Format.CSV else line.fields
+                yield _line(path.parent, place, fields)
+
+
+def _numbered(cells: dict[str, Any]) -> dict[str, Any]:
+    """Cells as the API's JSON has them; what is no number stays, for the service to refuse."""
+    return {name: _number(cell) if name in NUMBERS else cell for name, cell in cells.items()}
+
+
+def _number(cell: str) -> float | str:
+    try:
+        number = float(cell)
+    except ValueError:
+        return cell
+    return number if isfinite(number) else cell
 
 
 def _line(folder: Path, place: str, fields: dict[str, Any]) -> Entry:

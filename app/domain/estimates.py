@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from app.domain.requests import MAX_ITEMS, CampaignItem, CampaignRequest, Input, Word
+from app.domain.requests import MAX_ITEMS, STYLED, CampaignItem, CampaignRequest, Input, Word
 from app.domain.told import one_of
 
 MAX_COUNT = 1_000_000
@@ -39,7 +39,7 @@ class EstimateRequest(CampaignRequest):
         " knows before they are fetched. Without it, as large as those drawn lately.",
     )
 
-    model_config = ConfigDict(json_schema_extra=_ONE)
+    model_config = ConfigDict(json_schema_extra={**_ONE, **STYLED})
 
     @model_validator(mode="after")
     def _one_list(self) -> "EstimateRequest":

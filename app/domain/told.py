@@ -18,6 +18,11 @@ def one_of(**types: str) -> dict[str, Any]:
     }
 
 
+def any_of(**types: str) -> dict[str, Any]:
+    """At least one of these fields is there, and not null; by name, its JSON type."""
+    return {"anyOf": one_of(**types)["oneOf"]}
+
+
 def never_null(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema where null cannot be written, as in queries, headers and forms."""
     if "anyOf" not in schema:

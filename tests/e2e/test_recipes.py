@@ -22,6 +22,8 @@ RECIPES = ROOT / "docs" / "recipes"
 LIMITS = {"valid_until": "2099-12-31", "territories": ["DE", "AT"], "channels": ["print", "web"]}
 
 
+#: What brand_template.md makes of each photograph.
+SHAPES = {"-square.webp": (540, 540), "-story.avif": (338, 600), "-banner.jpg": (1000, 250)}
 LOOKS = ("ink", "tahiti", "hat", "mixed")
 
 
@@ -149,6 +151,24 @@ def test_adverts_come_in_every_look_and_strength_with_a_price_each(up: Up, tmp_p
     names = {f"{look}-{strength}.jpg" for look in LOOKS for strength in (30, 60, 100)}
     assert {path.name for path in cooked.out.iterdir()} == {*names, "sheet.jpg"}
     assert width(cooked.out / "sheet.jpg") > 700
+
+
+def test_a_template_gives_four_signed_files_of_each_photograph(up: Up, tmp_path: Path) -> None:
+    cooked = cook(up, "brand_template", tmp_path)
+    assert cooked.said.startswith("spring-brand@1 is active\n")
+    total = re.search(r"^4 of 4 photographs, 16 files: (\S+) USD$", cooked.said, re.MULTILINE)
+    assert total is not None
+    assert micros(total[1]) > 0
+    for name in ("astronaut", "chelsea", "coffee", "rocket"):
+        assert verified(up, cooked.out / f"{name}.jpg") == 0
+        for ending, size in SHAPES.items():
+            with Image.open(cooked.out / f"{name}{ending}") as picture:
+                assert picture.size == size
+            assert verified(up, cooked.out / f"{name}{ending}") == 0
+    assert width(cooked.out / "sheet.jpg") > 700
+    again = cook(up, "brand_template", tmp_path)
+    assert again.said.startswith("spring-brand@1 is active\n")  # the same again is no version
+    assert "16 files: 0.000000 USD" in again.said
 
 
 def test_a_filter_is_drawn_once_and_costs_nothing_after(up: Up, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_python_examples_run(
     for number, name in enumerate("ab"):
         Path("photographs", f"{name}.jpg").write_bytes(jpeg((60 + number, 50)))
     blocks = examples("client.md", "python")
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     scope: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "client.md", "exec"), scope)  # noqa: S102 - our own page

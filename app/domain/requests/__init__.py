@@ -12,6 +12,7 @@ from app.domain.requests.campaigns import (
     Variant,
 )
 from app.domain.requests.jobs import (
+    STYLED,
     Controls,
     Input,
     JobOptions,
@@ -36,6 +37,7 @@ __all__ = [
     "MAX_METADATA_BYTES",
     "MAX_VARIANTS",
     "MAX_WORD",
+    "STYLED",
     "Budget",
     "CampaignItem",
     "CampaignOptions",

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 
 from app.domain.parameters import Parameters
-from app.domain.requests.jobs import Controls, Input, JobOptions, MaskRequest, Presettable
+from app.domain.requests.jobs import STYLED, Controls, Input, JobOptions, MaskRequest, Presettable
 from app.domain.requests.words import MAX_WORD, Metadata, Request, Word
 from app.domain.tags import Tags
 from app.domain.told import one_of
@@ -124,7 +124,9 @@ class CampaignRequest(CampaignOptions):
     items: Annotated[tuple[CampaignItem, ...], Field(min_length=1, max_length=MAX_ITEMS)] = ()
     manifest: ManifestRequest | None = None
 
-    model_config = ConfigDict(json_schema_extra=one_of(items="array", manifest="object"))
+    model_config = ConfigDict(
+        json_schema_extra={**one_of(items="array", manifest="object"), **STYLED}
+    )
 
     @model_validator(mode="after")
     def _one_list(self) -> "CampaignRequest":

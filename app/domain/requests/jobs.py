@@ -1,6 +1,6 @@
 """One picture, and everything that can be asked of it."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from pydantic import (
@@ -29,7 +29,7 @@ from app.domain.renditions import PresetWish
 from app.domain.requests.words import Metadata, Request, StyleWish, Url, WebUrl
 from app.domain.tags import Tags
 from app.domain.terms import CancelAfter, Priority, ReviewRule, Terms
-from app.domain.told import one_of
+from app.domain.told import any_of, one_of
 from app.errors import InvalidRequest
 
 
@@ -80,6 +80,10 @@ class Presettable(Request):
         return taken
 
 
+#: A style is named, or a preset that may have one.
+STYLED: Final = any_of(style="string", preset="string")
+
+
 class JobOptions(Presettable):
     """Everything about one picture but the picture."""
 
@@ -102,6 +106,8 @@ class JobOptions(Presettable):
     cancel_after: CancelAfter = None
     priority: Priority = 0
     review: ReviewRule = None
+
+    model_config = ConfigDict(json_schema_extra=STYLED)
 
     @field_validator("style")
     @classmethod
