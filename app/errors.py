@@ -50,6 +50,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
         . ChannelNotAllowed    422 channel-not-allowed
     + Withheld                 451, with the codes of StyleNotLicensed
     + QuotaExceeded            429 quota-exceeded
+    + Overloaded               429 overloaded
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
     + Quarantined              quarantined
@@ -409,6 +410,15 @@ class QuotaExceeded(ClientError):
     title = "The quota is used up"
     retryable = True
     registered = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+
+class Overloaded(ClientError):
+    """More waits than we accept, of everybody's; `retry_after` is when it will be less."""
+
+    status = 429
+    code = "overloaded"
+    title = "Too much work waits"
+    retryable = True
 
 
 class InvalidManifest(Unprocessable):

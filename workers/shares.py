@@ -84,10 +84,11 @@ def taken(
             break
         found.append((tenant, cost))
         spent += cost
-        if following := next(line, None):
-            heapreplace(heap, (start + cost, *following, tenant, line))
-        else:
+        following: tuple[Order, float] | None = next(line, None)
+        if following is None:
             heappop(heap)
+        else:
+            heapreplace(heap, (start + cost, *following, tenant, line))
     return found
 
 

@@ -37,6 +37,8 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    Overloaded,
+    QuotaExceeded,
     ServiceUnavailable,
     SourceForbidden,
     UnknownStyle,
@@ -58,7 +60,7 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
         InvalidTags,
         BudgetExceeded,
         *UNLICENSED,
-        *(InvalidManifest, ManifestTooLong, SourceForbidden),
+        *(InvalidManifest, ManifestTooLong, SourceForbidden, QuotaExceeded, Overloaded),
     ),
 )
 async def create_campaign(

@@ -40,6 +40,8 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    Overloaded,
+    QuotaExceeded,
     ServiceUnavailable,
     SourceForbidden,
     UnknownStyle,
@@ -77,7 +79,7 @@ BODY: Final[dict[str, Any]] = {
         **documented(
             *(BadRequest, BodyTooLarge, InvalidRequest, InvalidImage, ImageTooLarge),
             *(UnknownStyle, UnknownUpload, SourceForbidden, ServiceUnavailable),
-            *(NotOffered, NoStylePicture, InvalidTags),
+            *(NotOffered, NoStylePicture, InvalidTags, QuotaExceeded, Overloaded),
             *UNLICENSED,
         ),
     },
