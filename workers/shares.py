@@ -88,7 +88,7 @@ def taken(
         if following is None:
             heappop(heap)
         else:
-            heapreplace(heap, (start + cost, *following, tenant, line))
+            heapreplace(heap, (start + cost, following[0], following[1], tenant, line))
     return found
 
 
