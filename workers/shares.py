@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heapify, heappop, heapreplace
+from heapq import heapify, heappop, heappush
 from itertools import islice
 from threading import Lock
 from typing import Generic, TypeVar
@@ -84,11 +84,10 @@ def taken(
             break
         found.append((tenant, cost))
         spent += cost
-        following: tuple[Order, float] | None = next(line, None)
-        if following is None:
-            heappop(heap)
-        else:
-            heapreplace(heap, (start + cost, following[0], following[1], tenant, line))
+        heappop(heap)
+        starts = start + cost
+        for order, cost in islice(line, 1):
+            heappush(heap, (starts, order, cost, tenant, line))
     return found
 
 
