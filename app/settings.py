@@ -246,6 +246,18 @@ class QuotaSettings(BaseModel):
     pictures_waiting: NonNegativeInt = 500_000  # accepted and not drawn yet
 
 
+class PressureSettings(BaseModel):
+    """
+    How much may wait before new work is refused with 429, in seconds of one device; 0 is no bound.
+
+    What waits is counted, not what comes: so one campaign of any size passes below the bound.
+    """
+
+    interactive_seconds: NonNegativeInt = 3_600  # of single pictures: campaigns are behind them
+    campaign_seconds: NonNegativeInt = 2_000_000  # of all that is stylized: 23 days of one device
+    print_seconds: NonNegativeInt = 2_000_000
+
+
 class RateCard(BaseModel):
     """
     What work costs, in millionths of a currency unit; stored by name with every entry.
@@ -315,6 +327,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     marking: MarkingSettings = MarkingSettings()
     quotas: QuotaSettings = QuotaSettings()
+    pressure: PressureSettings = PressureSettings()
     rate_card: RateCard = RateCard()
     governance: GovernanceSettings = GovernanceSettings()
     commit: str = Field("", description="Of the source that runs here; told with every output.")

@@ -49,6 +49,7 @@ from app.domain.terms import PLAIN, Terms
 from app.errors import BudgetExceeded, ClientError, InvalidRequest, NotOffered, SourceForbidden
 from app.outlook import Outlook
 from app.planning import Recipe, pinned
+from app.pressure import Pressure
 from app.queue import Tickets
 from app.quotas import Meter
 from app.settings import Settings
@@ -72,6 +73,7 @@ class Desk:
     principal: str | None = None  #: prefix of the key of whoever stands before it
     lookup: Lookup = lookup  #: what asks for the addresses of a name
     meter: Meter | None = None  #: None: nobody's pictures are counted
+    pressure: Pressure = field(default_factory=Pressure)
     singles: Singles = field(default_factory=Singles)
 
     @property
@@ -119,6 +121,12 @@ class Desk:
             self.check_offered()
             style_pictures.check(session, parts.values())
         return looks
+
+    def check_pressure(self, session: Session, lane: Lane, quality: Quality) -> None:
+        """Raises `Overloaded` while too much waits before what would wait in that lane."""
+        model = self.outlook.model(session, self.settings)
+        lane = Lane.PRINT if quality is Quality.PRINT else lane
+        self.pressure.check(session, self.settings.pressure, model, lane)
 
     def check_offered(self) -> None:
         """Raises `NotOffered` where nobody would print or learn."""
@@ -236,10 +244,11 @@ def open_campaign(
     """
     The row of a campaign, of which the rows of its jobs will be.
 
-    Raises `BudgetExceeded` for a budget of nothing, `InvalidTags`, and `InvalidRequest` for a
-    webhook that leads where we do not deliver.
+    Raises `Overloaded`, `BudgetExceeded` for a budget of nothing, `InvalidTags`, and
+    `InvalidRequest` for a webhook that leads where we do not deliver.
     """
     check_budget(request.budget_micros)
+    desk.check_pressure(session, Lane.CAMPAIGN, request.quality)
     rules = tags.rules(session, tenant_id)
     rules.check(request.tags)
     model = desk.outlook.model(session, desk.settings)
@@ -315,6 +324,7 @@ def _interactive(
     source: Source,
     mask: Mask | None,
 ) -> NewJob:
+    desk.check_pressure(session, Lane.INTERACTIVE, options.quality)
     options = presets.known(session, tenant_id, [options.preset]).options(options)
     wishes = [options.look]
     looks = desk.looks(session, tenant_id, wishes, options.quality, options.usage)
@@ -395,6 +405,7 @@ def queue(
     terms: Terms = PLAIN,
 ) -> None:
     """Write the jobs; who hands them in is held to quotas by `Desk.admission`, once all are."""
+    desk.pressure.let_in(desk.outlook.model(session, desk.settings), planned)
     intake.add_jobs(
         session,
         planned,

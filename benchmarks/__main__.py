@@ -21,6 +21,7 @@ from benchmarks.marking import marking
 from benchmarks.memory import memory
 from benchmarks.overhead import overhead
 from benchmarks.result import Bench, Benchmark, Result
+from benchmarks.simulate import simulate
 from benchmarks.throughput import throughput
 from benchmarks.watching import watching
 from benchmarks.webhooks import webhooks
@@ -36,6 +37,7 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "large": large,
     "webhooks": webhooks,
     "marking": marking,
+    "simulate": simulate,
 }
 
 

@@ -37,6 +37,7 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    Overloaded,
     PresetRetired,
     QueueFull,
     QuotaExceeded,
@@ -64,7 +65,7 @@ router = APIRouter(prefix="/v1/campaigns", tags=["campaigns"], **KEYED)
         BudgetExceeded,
         *UNLICENSED,
         *(InvalidManifest, ManifestTooLong, SourceForbidden),
-        *(QuotaExceeded, QueueFull),
+        *(QuotaExceeded, QueueFull, Overloaded),
     ),
 )
 async def create_campaign(

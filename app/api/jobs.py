@@ -40,6 +40,7 @@ from app.errors import (
     NoStylePicture,
     NotFound,
     NotOffered,
+    Overloaded,
     PresetRetired,
     QueueFull,
     QuotaExceeded,
@@ -85,7 +86,7 @@ BODY: Final[dict[str, Any]] = {
             *(UnknownPreset, PresetRetired, RenditionTooLarge),
             *(NotOffered, NoStylePicture, InvalidTags),
             *UNLICENSED,
-            *(QuotaExceeded, QueueFull),
+            *(QuotaExceeded, QueueFull, Overloaded),
         ),
     },
 )

@@ -64,7 +64,7 @@ Lines = Mapping[Lane, Mapping[UUID, Line]]
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """Jobs of a lane that somebody works on."""
+    """Jobs of a lane that somebody works on, or will."""
 
     amount: int = 0
     pixels: int = 0
@@ -85,6 +85,12 @@ def lines(session: Session) -> Lines:
 def running(session: Session) -> dict[Lane, Running]:
     """What is under way, by lane."""
     rows = session.execute(_RUNNING).all()
+    return {Lane(row.lane): Running(row.amount, row.pixels) for row in rows}
+
+
+def open_jobs(session: Session) -> dict[Lane, Running]:
+    """What waits or is under way, by lane."""
+    rows = session.execute(_OPEN).all()
     return {Lane(row.lane): Running(row.amount, row.pixels) for row in rows}
 
 
@@ -121,6 +127,15 @@ SELECT * FROM (
 _RUNNING = text("""
 SELECT lane, count(*) AS amount, coalesce(sum(pixels), 0) AS pixels
 FROM jobs WHERE status = 'running' GROUP BY lane
+""")
+
+_OPEN = text("""
+SELECT lane, sum(amount)::bigint AS amount, sum(pixels)::bigint AS pixels FROM (
+    SELECT lane, count(*) AS amount, sum(pixels) AS pixels
+    FROM jobs WHERE status = 'queued' AND NOT paused AND NOT unfunded GROUP BY lane
+    UNION ALL
+    SELECT lane, count(*), sum(pixels) FROM jobs WHERE status = 'running' GROUP BY lane
+) AS every GROUP BY lane
 """)
 
 _ITS: Final = f"SELECT 1 FROM jobs WHERE {_WAITS} AND lane = :lane AND tenant_id = :tenant_id"  # noqa: S608

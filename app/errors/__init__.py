@@ -54,6 +54,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
     + Withheld                 451, with the codes of StyleNotLicensed
     + QuotaExceeded            429 quota-exceeded
       - QueueFull              429 queue-full
+    + Overloaded               429 overloaded
   x JobFailure                 ends a job, whatever the caller does
     + DecoderCrashed           crashed-decoder
     + Quarantined              quarantined
@@ -93,6 +94,7 @@ from app.errors.callers import (
     IdempotencyKeyInvalid,
     IdempotencyKeyReused,
     InsufficientScope,
+    Overloaded,
     QueueFull,
     QuotaExceeded,
     Unauthorized,
@@ -213,6 +215,7 @@ __all__ = [
     "OptimizerBroke",
     "OutputInvalid",
     "OutputRejected",
+    "Overloaded",
     "PresetRetired",
     "PrintRefused",
     "Quarantined",

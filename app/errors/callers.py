@@ -65,3 +65,13 @@ class QueueFull(QuotaExceeded):
     code = "queue-full"
     title = "Too many of your pictures wait already"
     remedy = "Wait for `Retry-After`, or cancel what is not needed any more."
+
+
+class Overloaded(ClientError):
+    """More waits than we accept, of everybody's; `retry_after` is when it will be less."""
+
+    status = 429
+    code = "overloaded"
+    title = "Too much work waits"
+    remedy = "Wait for `Retry-After`, and repeat the same request."
+    retryable = True
