@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ class Fleet:
         """Whatever is left of a failed test."""
         if self.process.poll() is None:
             family = psutil.Process(self.process.pid).children(recursive=True)
-            for process in [self.process, *family]:
+            for process in family:
                 process.kill()
+            self.process.kill()
             self.process.wait()
 
     def status(self) -> list[dict[str, Any]]:
@@ -53,6 +55,9 @@ class Fleet:
         assert asked.returncode == 0, asked.stderr
         workers: list[dict[str, Any]] = json.loads(asked.stdout)
         return workers
+
+    def said(self, words: str, times: int) -> bool:
+        return self.log.read_text().count(words) == times
 
     def all_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
@@ -83,7 +88,7 @@ def test_a_killed_worker_comes_back_more_patiently_each_time_and_all_are_drained
     for crash in (1, 2):
         pid = fleet.status()[0]["pid"]
         os.kill(pid, signal.SIGKILL)
-        until(lambda crash=crash: fleet.log.read_text().count("worker-0 starts again") == crash)
+        until(partial(fleet.said, "worker-0 starts again", crash))
         waits.append(float(fleet.log.read_text().rpartition("starts again in ")[2].split()[0]))
         until(fleet.all_ready, 120)
     assert 0.5 <= waits[0] <= 1.0 <= waits[1] <= 2.0
