@@ -119,6 +119,13 @@ class EngineSettings(BaseModel):
         None,
         description="Bytes of the engine's arena; a batch that needs more is drawn in parts.",
     )
+    hot: tuple[str, ...] = Field(
+        (), description="Shapes with sessions of their own, HEIGHTxWIDTHxBATCH: GPUs gain by it."
+    )
+    search: Literal["EXHAUSTIVE", "HEURISTIC"] = Field(
+        "EXHAUSTIVE", description="How cuDNN looks for convolutions in hot lanes."
+    )
+    cuda_graphs: bool = Field(True, description="Record hot lanes as CUDA graphs.")
     null_ms: NonNegativeFloat = Field(0.0, description="What a batch takes the null engine.")
     null_pixels: PositiveInt | None = Field(
         None, description="The null engine runs out of memory above so many pixels: for tests."

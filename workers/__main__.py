@@ -58,6 +58,28 @@ def worker(
 
 
 @commands.command()
+def build(
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="HEIGHTxWIDTHxBATCH, again for more; unset, IMPASTO_ENGINE__HOT."),
+    ] = None,
+    stylizer: Annotated[
+        list[str] | None,
+        typer.Option(help="Whose network, again for more; unset, IMPASTO_ENGINE__STYLIZER."),
+    ] = None,
+    device: Annotated[int, typer.Option(help="Which device of this machine.")] = 0,
+) -> None:
+    """Build what this device's engines keep, ahead of serving; styles share their stylizer's."""
+    from workers.building import built
+
+    engine = settings().engine.model_copy(update={"device": device})
+    if shape:
+        engine = engine.model_copy(update={"hot": tuple(shape)})
+    for line in built(engine, settings().catalog, stylizer or [engine.stylizer]):
+        typer.echo(line)
+
+
+@commands.command()
 def optimizer(ready_file: Ready = None) -> None:
     """Print pictures and learn styles: minutes each, with PyTorch (the training extra)."""
     from workers.process import run_optimizing

@@ -1,9 +1,13 @@
 """What the CUDA driver itself says this process may use, without any library of ours."""
 
 import ctypes
+from typing import Final
 from uuid import UUID
 
 from app.errors import EngineUnavailable
+
+#: Of cuDeviceGetAttribute.
+CAPABILITY: Final = {"major": 75, "minor": 76}
 
 
 def uuid(number: int) -> str:
@@ -12,12 +16,7 @@ def uuid(number: int) -> str:
 
     Never run on a GPU so far. Raises `EngineUnavailable` where there is no driver or no such GPU.
     """
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError as error:
-        raise EngineUnavailable(
-            f"no CUDA driver: {error}; install it, or use IMPASTO_ENGINE__PROVIDER=cpu"
-        ) from error
+    driver = _library("libcuda.so.1")
     device, raw = ctypes.c_int(), (ctypes.c_ubyte * 16)()
     _check(driver.cuInit(0), "cuInit")
     _check(driver.cuDeviceGet(ctypes.byref(device), number), f"cuDeviceGet({number})")
@@ -25,9 +24,38 @@ def uuid(number: int) -> str:
     return f"GPU-{UUID(bytes=bytes(raw))}"
 
 
+def capability(number: int) -> str:
+    """The GPU's compute capability, `90` for 9.0. Never run on a GPU so far."""
+    driver, device = _library("libcuda.so.1"), ctypes.c_int()
+    _check(driver.cuInit(0), "cuInit")
+    _check(driver.cuDeviceGet(ctypes.byref(device), number), f"cuDeviceGet({number})")
+    digits = []
+    for attribute in CAPABILITY.values():
+        value = ctypes.c_int()
+        _check(
+            driver.cuDeviceGetAttribute(ctypes.byref(value), attribute, device), "its capability"
+        )
+        digits.append(str(value.value))
+    return "".join(digits)
+
+
+def tensorrt() -> str:
+    """The version of TensorRT's library, `101303` for 10.13.3. Never run on a GPU so far."""
+    return str(_library("libnvinfer.so.10").getInferLibVersion())
+
+
 def same(one: str, other: str) -> bool:
     """Whether two UUIDs mean one device; the driver names parts (MIG) like whole ones."""
     return one.partition("-")[2].lower() == other.partition("-")[2].lower()
+
+
+def _library(name: str) -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(name)
+    except OSError as error:
+        raise EngineUnavailable(
+            f"no CUDA driver or library: {error}; install it, or set IMPASTO_ENGINE__PROVIDER=cpu"
+        ) from error
 
 
 def _check(code: int, call: str) -> None:

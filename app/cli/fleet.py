@@ -25,6 +25,7 @@ def add(cli: typer.Typer) -> None:
         cli.command(context_settings=ELSEWHERE)(command)
     cli.command()(migrate)
     cli.command()(config)
+    cli.add_typer(engines, name="engines")
 
 
 def up(
@@ -113,6 +114,15 @@ def migrate() -> None:
 def config() -> None:
     """Show the settings a process would run with; secrets stay masked."""
     typer.echo(settings().model_dump_json(indent=2))
+
+
+engines = typer.Typer(help="What engines keep for a device.", no_args_is_help=True)
+
+
+@engines.command(context_settings=ELSEWHERE)
+def build(context: typer.Context) -> None:
+    """Build engines ahead of serving: `--shape 512x512x8`, again for more shapes."""
+    _become("workers", "build", *context.args)
 
 
 def _become(module: str, *arguments: str) -> None:

@@ -55,12 +55,12 @@ class Fleet:
         workers: list[dict[str, Any]] = json.loads(asked.stdout)
         return workers
 
+    def said(self, words: str, times: int) -> bool:
+        return self.log.read_text().count(words) == times
+
     def all_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         return {its["state"] for its in self.status()} == {"ready"}
-
-    def restarted(self, times: int) -> bool:
-        return self.log.read_text().count("worker-0 starts again") == times
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_killed_worker_comes_back_more_patiently_each_time_and_all_are_drained
     for crash in (1, 2):
         pid = fleet.status()[0]["pid"]
         os.kill(pid, signal.SIGKILL)
-        until(partial(fleet.restarted, crash))
+        until(partial(fleet.said, "worker-0 starts again", crash))
         waits.append(float(fleet.log.read_text().rpartition("starts again in ")[2].split()[0]))
         until(fleet.all_ready, 120)
     assert 0.5 <= waits[0] <= 1.0 <= waits[1] <= 2.0

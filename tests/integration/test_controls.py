@@ -38,6 +38,7 @@ from workers.codec.encode import encode
 from workers.codec.pool import DecodePool
 from workers.engines import open_engine
 from workers.engines.base import Engine
+from workers.engines.options import Wishes
 from workers.engines.ort import OrtEngine
 from workers.gate import Gate
 from workers.leases import Leases
@@ -175,7 +176,7 @@ def workshop(opening: Opening, tmp_path: Path) -> Workshop:
     """Its network paints everything in the colour that the style names."""
     model = tmp_path / "model.onnx"
     model.write_bytes(networks.blend())
-    engine = OrtEngine(model, sha256(model.read_bytes()).hexdigest(), threads=1)
+    engine = OrtEngine(model, sha256(model.read_bytes()).hexdigest(), Wishes(threads=1))
     return opening(engine, {"red": RED, "blue": BLUE})
 
 

@@ -302,8 +302,9 @@ def test_what_does_not_fit_is_drawn_in_parts_and_remembered() -> None:
         before = len(engine.batches)
         later = [running.submit(item(number)) for number in range(10, 20)]
         assert [shade(future) for future in later] == [255 - number for number in range(10, 20)]
-    assert caps.most((32, 32)) == 2
-    assert max(len(batch) for batch in engine.batches[before:]) <= 2
+    learned = caps.most((32, 32)) or 0
+    assert 1 <= learned <= 2  # half of what failed, and that depends on who met the first batch
+    assert max(len(batch) for batch in engine.batches[before:]) <= learned
     assert engine.renewals == 0
 
 

@@ -19,13 +19,15 @@ from tests.unit import networks
 from workers.engines import open_engine
 from workers.engines.base import Embeddings, Engine, Pictures
 from workers.engines.null import NullEngine
-from workers.engines.ort import NAMES, OrtEngine, Provider
+from workers.engines.options import NAMES, Lane, Provider, Wishes
+from workers.engines.ort import OrtEngine
 
 
 def load(folder: Path, network: bytes | None = None, *, provider: Provider = "cpu") -> OrtEngine:
     model = folder / "model.onnx"
     model.write_bytes(network or networks.blend())
-    return OrtEngine(model, sha256(model.read_bytes()).hexdigest(), provider=provider, threads=1)
+    wishes = Wishes(provider=provider, threads=1)
+    return OrtEngine(model, sha256(model.read_bytes()).hexdigest(), wishes)
 
 
 @pytest.fixture(params=["null", "onnxruntime-cpu"])
@@ -220,3 +222,36 @@ def small_catalog(root: Path) -> Catalog:
     (root / "styles").mkdir()
     (root / "styles" / "black.json").write_text(json.dumps(style))
     return Catalog(root)
+
+
+def test_a_hot_lane_draws_what_any_other_session_does(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(networks.blend())
+    digest = sha256(model.read_bytes()).hexdigest()
+    hot = OrtEngine(model, digest, Wishes(threads=1), hot=[Lane(40, 32, 3)])
+    hot.warm_up()
+    content, style, strength = noise(3, 40, 32, 3), styles(3), np.full(3, 0.4, np.float32)
+    expected = load(tmp_path).stylize(content, style, strength)
+    first = hot.stylize(content, style, strength)
+    hot.stylize(noise(3, 40, 32, 3)[::-1], style, strength)
+    np.testing.assert_array_equal(first, expected)  # not the buffer, which was used again
+    out = np.zeros_like(content)
+    assert hot.stylize(content, style, strength, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    np.testing.assert_array_equal(hot.stylize(content[:2], style[:2], strength[:2]), expected[:2])
+
+
+def test_an_engine_that_was_opened_anew_draws_the_same(tmp_path: Path) -> None:
+    catalog = Catalog(CATALOG)
+    engine = open_engine(EngineSettings(threads=1, hot=("48x64x2",)), catalog)
+    content, strength = noise(2, 48, 64, 3), np.ones(2, np.float32)
+    style = np.ones((2, 1603), np.float32)
+    before = engine.stylize(content, style, strength)
+    engine.renew()
+    np.testing.assert_array_equal(engine.stylize(content, style, strength), before)
+    assert engine.measure(content, style, strength).shape[0] == 2
+
+
+def test_tensorrt_without_hot_lanes_is_refused_with_what_to_do() -> None:
+    with pytest.raises(EngineUnavailable, match="IMPASTO_ENGINE__HOT"):
+        open_engine(EngineSettings(provider="tensorrt"), Catalog(CATALOG))

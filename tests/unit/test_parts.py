@@ -16,6 +16,7 @@ from tests.unit.test_strips import gap, noise
 from workers.engines import open_engine
 from workers.engines.base import Engine
 from workers.engines.null import NullEngine
+from workers.engines.options import Wishes
 from workers.engines.ort import OrtEngine
 
 NAME = EngineSettings().stylizer
@@ -60,7 +61,7 @@ def test_graphs_that_were_mixed_up_refuse_to_start(folder: Path) -> None:
 
 def test_a_stylizer_without_further_graphs_draws_whole_pictures_only(folder: Path) -> None:
     stylizer = Catalog(CATALOG).stylizer(NAME)
-    engine = OrtEngine(folder / "model.onnx", stylizer.digest, threads=1)
+    engine = OrtEngine(folder / "model.onnx", stylizer.digest, Wishes(threads=1))
     assert engine.reach is None
     engine.close()
 

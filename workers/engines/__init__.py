@@ -7,6 +7,7 @@ from app.errors import EngineUnavailable
 from app.settings import EngineSettings
 from workers.engines.base import Engine, Parts
 from workers.engines.null import NullEngine
+from workers.engines.options import Lane, Wishes
 
 
 def open_engine(settings: EngineSettings, catalog: Catalog) -> Engine:
@@ -19,15 +20,32 @@ def open_engine(settings: EngineSettings, catalog: Catalog) -> Engine:
         return NullEngine(settings.null_ms, settings.null_pixels, device=settings.device)
     from workers.engines.ort import OrtEngine  # its import alone takes a third of a second
 
+    hot = [Lane.parse(text) for text in settings.hot]
+    if settings.provider == "tensorrt" and not hot:
+        raise EngineUnavailable(
+            "TensorRT draws hot lanes only, since it builds an engine for each shape; name them in "
+            'IMPASTO_ENGINE__HOT, such as ["512x512x8"], or set IMPASTO_ENGINE__PROVIDER=cuda.'
+        )
     return OrtEngine(
         *_model(catalog, settings),
+        wishes_of(settings),
         stylizer=catalog.stylizer(settings.stylizer).digest,
         parts=_parts(catalog, settings.stylizer),
+        hot=hot,
+    )
+
+
+def wishes_of(settings: EngineSettings) -> Wishes:
+    """What the settings ask of a device."""
+    return Wishes(
         provider=settings.provider,
         precision=settings.precision,
         device=settings.device,
         threads=settings.threads,
         memory_limit=settings.memory_limit,
+        search=settings.search,
+        graphs=settings.cuda_graphs,
+        cache=settings.cache,
     )
 
 
