@@ -77,6 +77,7 @@ NEEDED = {
         "get /v1/reviews/{job_id}/output",
     },
     Scope.ADMIN: {
+        "post /v1/webhook-secret/rotate",
         "post /v1/styles/{name}/reinstate",
         "post /v1/styles/{name}/retire",
         "post /v1/styles/{name}/withdraw",

@@ -171,7 +171,7 @@ def test_a_manifest_names_files_beside_it(tmp_path: Path) -> None:
     first, second = entries[:2]
     assert isinstance(first, Picture)
     assert first.read() == PHOTO
-    assert first.fields == {"strength": "0.5", "metadata": {"page": "3"}}
+    assert first.fields == {"strength": 0.5, "metadata": {"page": "3"}}
     assert isinstance(second, Elsewhere)
     assert second.fields == {"input": {"url": "http://a.example/2.jpg"}}
     assert list(faults(entries)) == ["products.csv:4", "products.csv:5", "products.csv:6"]

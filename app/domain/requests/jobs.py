@@ -26,7 +26,7 @@ from app.domain.parameters import (
     Variation,
 )
 from app.domain.renditions import PresetWish
-from app.domain.requests.words import Metadata, Request, StyleWish, Url, WebUrl
+from app.domain.requests.words import WISHED, Metadata, Request, StyleWish, Url, WebUrl
 from app.domain.tags import Tags
 from app.domain.terms import CancelAfter, Priority, ReviewRule, Terms
 from app.domain.told import any_of, one_of
@@ -88,7 +88,12 @@ class JobOptions(Presettable):
     """Everything about one picture but the picture."""
 
     style: Annotated[
-        StyleWish | None, Field(validate_default=True, description="May be left to the preset.")
+        StyleWish | None,
+        Field(
+            validate_default=True,
+            description=f"{WISHED} May be left to the preset.",
+            examples=["great-wave", "great-wave@1", "great-wave:0.6,starry-night:0.4"],
+        ),
     ] = None
     strength: Strength = 1.0
     keep_colour: KeepColour = 0.0

@@ -44,13 +44,17 @@ def _mixed(text: str) -> str:
     return text
 
 
+WISHED: Final = (
+    "A style, `name` or `name@version`; or up to 8 of them in shares, which are scaled to sum to 1."
+    " Every name is pinned to a version when the work is accepted."
+)
+
 StyleWish = Annotated[
     str,
     Field(
         min_length=1,
         max_length=mix.MAX_STYLES * (mix.MAX_NAME + 1),
-        description="A style, `name` or `name@version`; or up to 8 of them in shares, which are"
-        " scaled to sum to 1. Every name is pinned to a version when the work is accepted.",
+        description=WISHED,
         examples=["great-wave", "great-wave@1", "great-wave:0.6,starry-night:0.4"],
         json_schema_extra={"pattern": mix.PATTERN},
     ),
