@@ -8,13 +8,15 @@ from contextlib import contextmanager, suppress
 from typing import Final
 from uuid import UUID
 
-from redis import Redis, RedisError
+from redis import ConnectionError, Redis, RedisError
 from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.client import PubSub
 
 log = logging.getLogger(__name__)
 
 CHANNEL: Final = "impasto:ended"
 LOOK_AGAIN: Final = 2.0  #: seconds after which a waiting request looks itself: rings can be lost
+QUIET: Final = 5.0  #: seconds without a ring after which Redis is asked whether it is there
 
 
 class Bell:
@@ -38,8 +40,9 @@ class Bell:
 class Listener:
     """The API's ear: one subscription, any number of waiting requests."""
 
-    def __init__(self, broker_url: str) -> None:
+    def __init__(self, broker_url: str, quiet: float = QUIET) -> None:
         self._redis = AsyncRedis.from_url(broker_url, socket_connect_timeout=2)
+        self._quiet = quiet
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
@@ -75,11 +78,29 @@ class Listener:
             try:
                 async with self._redis.pubsub() as subscription:
                     await subscription.subscribe(CHANNEL)
-                    async for message in subscription.listen():
-                        self._heard(message)
+                    await self._attend(subscription)
             except RedisError as error:
                 log.warning("not listening, trying again: %s", error)
                 await asyncio.sleep(1)
+
+    async def _attend(self, subscription: PubSub) -> None:
+        """
+        Hear until the connection is gone, also if it went without a word.
+
+        Not with `listen`: a connection that timed out in the kernel is to redis-py one on which
+        nothing was said in time, so that it asks again at once, for ever.
+        """
+        asked = False
+        while True:
+            message = await subscription.get_message(timeout=self._quiet)
+            if message is not None:
+                asked = False
+                self._heard(message)
+            elif asked:
+                raise ConnectionError(f"Redis has said nothing for {self._quiet:g} s")
+            else:
+                await subscription.ping()
+                asked = True
 
     def _heard(self, message: dict[str, object]) -> None:
         if message["type"] == "message" and isinstance(message["data"], bytes):

@@ -165,6 +165,14 @@ class Link:
         """Become a black hole, or stop being one."""
         self._loop.call_soon_threadsafe(self._hearing.clear if yes else self._hearing.set)
 
+    def mute(self) -> None:
+        """Whatever comes back on the connections of now is dropped; new ones are as ever."""
+        self._loop.call_soon_threadsafe(self._mute)
+
+    def _mute(self) -> None:
+        for talk in self._talks:
+            talk.swallow.clear()
+
     def cut(self, *, rudely: bool = False) -> None:
         """End every connection there is now."""
         self._loop.call_soon_threadsafe(self._cut, rudely)
