@@ -199,6 +199,17 @@ class OptimizerSettings(BaseModel):
     )
 
 
+class WeightSettings(BaseModel):
+    """Whose signatures of weights are taken; docs/hardening.md."""
+
+    trusted_keys: tuple[Path, ...] = Field(
+        (), description="Public keys in PEM, beside our own: whoever else may sign a catalog."
+    )
+    unsigned_styles: bool = Field(
+        True, description="Style cards that no signature names, such as learned ones, are taken."
+    )
+
+
 class WebhookSettings(BaseModel):
     """How deliveries leave."""
 
@@ -328,6 +339,7 @@ class Settings(BaseSettings):
         Discriminator(_storage_kind),
     ] = LocalStorageSettings()
     engine: EngineSettings = EngineSettings()
+    weights: WeightSettings = WeightSettings()
     worker: WorkerSettings = WorkerSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     webhooks: WebhookSettings = WebhookSettings()

@@ -26,6 +26,7 @@ from app.cli import (
     tenants,
     verify,
     webhooks,
+    weights,
     work,
 )
 from app.errors import ImpastoError
@@ -57,6 +58,7 @@ licences.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
 cli.add_typer(presets.commands, name="presets")
 cli.add_typer(webhooks.commands, name="webhooks")
+cli.add_typer(weights.commands, name="weights")
 
 
 def main() -> None:

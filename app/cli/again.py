@@ -15,7 +15,7 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.ImageFile import ImageFile
 from pydantic import ValidationError
 
-from app.catalog import Catalog
+from app.catalog import open_catalog
 from app.client import Client
 from app.domain.parameters import Parameters, Quality
 from app.errors import BadRequest, ImpastoError, InvalidImage
@@ -119,7 +119,7 @@ def _stylizer(settings: Settings, render: dict[str, Any]) -> str:
     digest = render.get("stylizer_sha256")
     if digest is None:
         raise NotAgain("No stylizer drew it, so there is nothing to draw again.")
-    for name, card in Catalog(settings.catalog).stylizers.items():
+    for name, card in open_catalog(settings).stylizers.items():
         if card.digest == digest:
             return name
     raise NotAgain(f"The stylizer {digest} is not in the catalog that is installed here.")

@@ -99,14 +99,14 @@ def stylize(context: typer.Context) -> None:
 
 def migrate() -> None:
     """Bring the database to this version's schema, and the catalog into it."""
-    from app.catalog import Catalog, sync
+    from app.catalog import open_catalog, sync
     from app.db import open_database, rate_cards
     from app.db.migrations import upgrade
 
     url = settings().database_url.get_secret_value()
     upgrade(url)
     with open_database(url).begin() as session:
-        sync(session, Catalog(settings().catalog))
+        sync(session, open_catalog(settings()))
         rate_cards.register(session, settings().rate_card)
     typer.echo("The database is up to date.")
 

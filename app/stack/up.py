@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from app import __version__
-from app.catalog import Catalog, sync
+from app.catalog import Catalog, open_catalog, sync
 from app.db import keys, open_database
 from app.db.migrations import upgrade
 from app.errors import Misconfigured
@@ -89,7 +89,7 @@ def welcome(stack: Stack) -> str:
 
 
 def _catalog(given: Settings, plan: Plan) -> Catalog:
-    catalog = Catalog(given.catalog)
+    catalog = open_catalog(given)
     model = catalog.model(given.engine.stylizer)
     if not (plan.null_engine or given.engine.kind == "null" or model.exists()):
         raise Misconfigured(
