@@ -217,7 +217,9 @@ def test_the_commands_sign_and_verify(
 
 def test_the_library_of_the_format_agrees(catalog: Path, tmp_path: Path) -> None:
     """Both ways: it takes what we sign, and we what it does. In the `tools` environment."""
-    signing = pytest.importorskip("model_signing", reason="needs model-signing, of requirements-tools.lock")
+    signing = pytest.importorskip(
+        "model_signing", reason="needs model-signing, of requirements-tools.lock"
+    )
     private, public = key_pair(tmp_path)
     folder = catalog / "stylizers" / NAME
     signature = folder / "model.sig"
