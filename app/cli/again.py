@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -47,7 +47,7 @@ class Materials:
     content: Path | None
     mask: Path | None
     url: str
-    key: str
+    key: str = field(repr=False)
 
 
 def again(

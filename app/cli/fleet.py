@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.settings import settings
+from app.settings import masked, settings
 
 #: Engines live in another package, which this one may not import: its process becomes theirs.
 ELSEWHERE = {
@@ -113,7 +113,7 @@ def migrate() -> None:
 
 def config() -> None:
     """Show the settings a process would run with; secrets stay masked."""
-    typer.echo(settings().model_dump_json(indent=2))
+    typer.echo(masked(settings().model_dump_json(indent=2)))
 
 
 engines = typer.Typer(help="What engines keep for a device.", no_args_is_help=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import typer
@@ -31,8 +31,8 @@ class Stack:
     url: str
     flower_url: str | None
     data: Path
-    key: str | None  #: the first API key, at the first start only
-    database_url: str
+    key: str | None = field(repr=False)  #: the first API key, at the first start only
+    database_url: str = field(repr=False)
     supervisor: Supervisor
 
 
