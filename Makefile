@@ -79,12 +79,12 @@ lock: ## Choose versions anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \
 		--upgrade -o requirements.lock pyproject.toml
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --extra tools \
-		--no-strip-extras --upgrade -c requirements.lock -o requirements-tools.lock pyproject.toml
+		--upgrade -c requirements.lock -o requirements-tools.lock pyproject.toml
 
 $(TOOLED): requirements-tools.lock pyproject.toml
 	@echo "Installing into .venv-tools (once) ..."
 	@"$(PYTHON)" -m venv .venv-tools
-	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-tools.lock
+	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-tools.lock
 	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
