@@ -9,12 +9,15 @@ INSTALLED := .venv/installed
 # PyTorch is an extra and large; name a smaller build with TORCH="torch==..." where there is one.
 TORCH ?= torch
 TRAINING := .venv-training/bin
+TOOLS := .venv-tools/bin
+TOOLED := .venv-tools/installed
+DOORS ?= pictures addresses manifests
 ARGS ?=
 # The suite waits more than it computes; TEST_REDIS_URL, which tests empty, needs TOGETHER=1.
 TOGETHER ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up recipe migrate test training check format bench large chaos contract lock clean
+.PHONY: help demo up recipe migrate test training check format bench large chaos contract fuzz audit sbom lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -60,9 +63,30 @@ chaos: $(INSTALLED) ## Kill, cut and stall everything, then count what was lost
 contract: $(INSTALLED) ## Try every operation of the API with what it allows and what not, for minutes
 	@IMPASTO_CONTRACT_LONG=1 $(BIN)/python -m pytest tests/integration/test_contract.py $(ARGS)
 
+fuzz: $(TOOLED) ## Fuzz every door, ten minutes each; DOORS=pictures, ARGS="--minutes 1" and the like
+	@for door in $(DOORS); do $(TOOLS)/python -m tests.fuzz $$door $(ARGS) || exit; done
+
+audit: $(TOOLED) ## Look for known vulnerabilities in what is locked; asks a database on the internet
+	@$(TOOLS)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock $(ARGS)
+
+sbom: $(TOOLED) $(INSTALLED) ## List what is installed as CycloneDX 1.6, in var/sbom.json
+	@mkdir -p var
+	@$(TOOLS)/cyclonedx-py environment --pyproject pyproject.toml --spec-version 1.6 --output-reproducible \
+		--validate --output-file var/sbom.json $(BIN)/python
+	@echo "var/sbom.json"
+
 lock: ## Choose versions anew; needs uv
 	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \
 		--upgrade -o requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev --extra tools \
+		--upgrade -c requirements.lock -o requirements-tools.lock pyproject.toml
+
+$(TOOLED): requirements-tools.lock pyproject.toml
+	@echo "Installing into .venv-tools (once) ..."
+	@"$(PYTHON)" -m venv .venv-tools
+	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-tools.lock
+	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
 
 .venv-training/installed: requirements.lock pyproject.toml
 	@echo "Installing into .venv-training, with PyTorch (once) ..."
@@ -72,7 +96,7 @@ lock: ## Choose versions anew; needs uv
 	@touch $@
 
 clean: ## Remove what these commands installed and cached; var/ stays
-	rm -rf .venv .venv-training .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-training .venv-tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo \

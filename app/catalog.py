@@ -3,6 +3,7 @@
 import json
 from base64 import b64decode
 from binascii import Error as Base64Error
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -16,9 +17,14 @@ from app.db.models import Style, StyleVersion, Stylizer
 from app.domain.licence import Licence, Terms, terms_of
 from app.domain.style import SLUG, StyleStatus
 from app.errors import CatalogCorrupt
+from app.settings import Settings
+from app.weights import Trust, check, trust
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Card = TypeVar("Card", bound=BaseModel)
+
+SIGNATURE = "model.sig"  #: beside a model.json; what it vouches for is in its folder
+STYLES_SIGNATURE = "styles.sig"  #: beside the folder of styles
 
 
 class Graph(BaseModel):
@@ -101,13 +107,14 @@ class StyleCard(BaseModel):
 
 
 class Catalog:
-    """The files of one catalog folder, read and checked."""
+    """The files of one catalog folder, read and checked; also for who vouches, where `trust` is."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, trust: Trust | None = None) -> None:
+        """Raises `CatalogCorrupt`, and `WeightsUntrusted` for what `trust` does not take."""
         self.root = root
-        cards = sorted(root.glob("stylizers/*/model.json"))
-        self.stylizers = {card.id: card for card in (_read(StylizerCard, path) for path in cards)}
-        self.styles = [_read(StyleCard, path) for path in sorted(root.glob("styles/*.json"))]
+        cards = [_stylizer(path, trust) for path in sorted(root.glob("stylizers/*/model.json"))]
+        self.stylizers = {card.id: card for card in cards}
+        self.styles = _styles(root, trust)
         if not self.stylizers or not self.styles:
             raise CatalogCorrupt(
                 f"{root} holds no stylizer or no style; point IMPASTO_CATALOG at a catalog folder."
@@ -157,6 +164,22 @@ class Catalog:
             return
         if not path.is_file() or sha256(path.read_bytes()).hexdigest() != style.preview.sha256:
             raise CatalogCorrupt(f"{path} is not the preview that the card of {style.slug} names.")
+
+
+def open_catalog(settings: Settings) -> Catalog:
+    """
+    What a process serves from: every stylizer, and every style that ships, vouched for.
+
+    Graphs are hashed where they are loaded, against their card, which is signed. Raises
+    `CatalogCorrupt` and `WeightsUntrusted`.
+    """
+    return Catalog(settings.catalog, trust(settings.weights))
+
+
+def signed_folders(root: Path) -> dict[Path, Path]:
+    """The signature of every folder that has one, or should, by folder."""
+    stylizers = (path.parent for path in sorted(root.glob("stylizers/*/model.json")))
+    return {one: one / SIGNATURE for one in stylizers} | {root / "styles": root / STYLES_SIGNATURE}
 
 
 def sync(session: Session, catalog: Catalog) -> None:
@@ -227,8 +250,31 @@ def _add_version(session: Session, style: StyleCard, card: StylizerCard, numbers
         )
 
 
-def _read(kind: type[Card], path: Path) -> Card:
+def _stylizer(path: Path, trust: Trust | None) -> StylizerCard:
+    signed = None if trust is None else trust.files(path.with_name(SIGNATURE))
+    return _read(StylizerCard, path, signed)
+
+
+def _styles(root: Path, trust: Trust | None) -> list[StyleCard]:
+    paths = sorted(root.glob("styles/*.json"))
+    if trust is None or not paths:
+        return [_read(StyleCard, path) for path in paths]
+    signed = trust.files(root / STYLES_SIGNATURE)
+    missing = sorted(signed.keys() - {path.name for path in root.glob("styles/*")})
+    if missing:
+        raise CatalogCorrupt(f"{root / 'styles'} lacks {', '.join(missing)}, which was signed.")
+    own = [path for path in paths if path.name not in signed and trust.unsigned_styles]
+    return [_read(StyleCard, path, None if path in own else signed) for path in paths]
+
+
+def _read(kind: type[Card], path: Path, signed: Mapping[str, str] | None = None) -> Card:
     try:
-        return kind.model_validate(json.loads(path.read_bytes()))
-    except (ValidationError, ValueError, OSError) as error:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CatalogCorrupt(f"{path}: {error}") from error
+    if signed is not None:
+        check(path, content, signed)
+    try:
+        return kind.model_validate(json.loads(content))
+    except (ValidationError, ValueError) as error:
         raise CatalogCorrupt(f"{path}: {error}") from error

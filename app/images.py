@@ -92,7 +92,9 @@ def inspect(content: bytes, limits: Bounds) -> Header:
 
 def media_type(content: bytes) -> str:
     """What its first bytes say it is; AVIF, too, which we write. Raises `InvalidImage`."""
-    return AVIF if content[4:12] == b"ftypavif" else f"image/{_format(content)}"
+    if (format := _known(content)) is None and content[4:12] == b"ftypavif":
+        return AVIF  # asked last: a JPEG may hold those bytes there, too
+    return f"image/{format or _format(content)}"
 
 
 def open_picture(content: bytes, limits: Bounds) -> ImageFile:
@@ -119,13 +121,19 @@ def orientation(picture: Image.Image) -> int:
 
 
 def _format(content: bytes) -> Format:
+    if (format := _known(content)) is None:
+        raise InvalidImage(f"{_called(content)}; send JPEG, PNG or WebP")
+    return format
+
+
+def _known(content: bytes) -> Format | None:
     if content.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "png"
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return "webp"
-    raise InvalidImage(f"{_called(content)}; send JPEG, PNG or WebP")
+    return None
 
 
 def _called(content: bytes) -> str:

@@ -1,5 +1,6 @@
 """Everything the processes read from the environment, on one page."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -199,6 +200,17 @@ class OptimizerSettings(BaseModel):
     )
 
 
+class WeightSettings(BaseModel):
+    """Whose signatures of weights are taken; docs/hardening.md."""
+
+    trusted_keys: tuple[Path, ...] = Field(
+        (), description="Public keys in PEM, beside our own: whoever else may sign a catalog."
+    )
+    unsigned_styles: bool = Field(
+        True, description="Style cards that no signature names, such as learned ones, are taken."
+    )
+
+
 class WebhookSettings(BaseModel):
     """How deliveries leave."""
 
@@ -300,6 +312,7 @@ class Settings(BaseSettings):
         frozen=True,
         extra="ignore",
         populate_by_name=True,
+        hide_input_in_errors=True,  # what is malformed may be a secret
     )
 
     database_url: SecretStr = Field(
@@ -328,6 +341,7 @@ class Settings(BaseSettings):
         Discriminator(_storage_kind),
     ] = LocalStorageSettings()
     engine: EngineSettings = EngineSettings()
+    weights: WeightSettings = WeightSettings()
     worker: WorkerSettings = WorkerSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
     webhooks: WebhookSettings = WebhookSettings()
@@ -351,6 +365,12 @@ class Settings(BaseSettings):
         (), description="Where manifests may list pictures by s3:// prefix; none unless named."
     )
 
+    def __repr__(self) -> str:
+        return masked(super().__repr__())
+
+    def __str__(self) -> str:
+        return masked(super().__str__())
+
     @property
     def links_secret(self) -> str:
         """What asset URLs are signed with."""
@@ -365,6 +385,16 @@ class Settings(BaseSettings):
             raise ValueError("a bucket has one endpoint_url and one region")
         return buckets
 
+    @field_validator("database_url", "broker_url")
+    @classmethod
+    def _one_host(cls, url: SecretStr) -> SecretStr:
+        """A password that was not escaped ends in the host's place, and drivers tell hosts."""
+        rest = url.get_secret_value().partition("://")[2]
+        place = re.split(r"[/?#]", rest)[0]
+        if not rest or not rest.count("@") == place.count("@") <= 1:
+            raise ValueError("no URL; in a password, @ is %40, / is %2F, ? is %3F and # is %23")
+        return url
+
     @field_validator("database_url")
     @classmethod
     def _name_the_driver(cls, url: SecretStr) -> SecretStr:
@@ -373,6 +403,11 @@ class Settings(BaseSettings):
         if scheme in ("postgres", "postgresql"):
             return SecretStr(f"postgresql+psycopg2://{rest}")
         return url
+
+
+def masked(text: str) -> str:
+    """A text without the user names and passwords of URLs in it."""
+    return re.sub(r"://[^/@\s'\"]+@", "://**********@", text)
 
 
 @lru_cache

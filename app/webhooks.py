@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -29,7 +29,7 @@ EXCERPT: Final = 2048  #: bytes of an answer that we keep
 class Keys:
     """What signs for one receiver: every secret that it may still hold, the newest first."""
 
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] = field(repr=False)
     private: tuple[Ed25519PrivateKey, ...] = ()
 
 

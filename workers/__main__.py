@@ -70,12 +70,13 @@ def build(
     device: Annotated[int, typer.Option(help="Which device of this machine.")] = 0,
 ) -> None:
     """Build what this device's engines keep, ahead of serving; styles share their stylizer's."""
+    from app.catalog import open_catalog
     from workers.building import built
 
     engine = settings().engine.model_copy(update={"device": device})
     if shape:
         engine = engine.model_copy(update={"hot": tuple(shape)})
-    for line in built(engine, settings().catalog, stylizer or [engine.stylizer]):
+    for line in built(engine, open_catalog(settings()), stylizer or [engine.stylizer]):
         typer.echo(line)
 
 

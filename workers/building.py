@@ -1,7 +1,6 @@
 """Engines built ahead of serving: by opening and warming what a worker would open."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from time import perf_counter
 
 from app.catalog import Catalog
@@ -15,7 +14,7 @@ ON_CPU = (
 )
 
 
-def built(settings: EngineSettings, catalog: Path, stylizers: Sequence[str]) -> Iterator[str]:
+def built(settings: EngineSettings, catalog: Catalog, stylizers: Sequence[str]) -> Iterator[str]:
     """
     Build the hot lanes of these stylizers, and say so line by line.
 
@@ -33,7 +32,7 @@ def built(settings: EngineSettings, catalog: Path, stylizers: Sequence[str]) -> 
     for name in stylizers:
         start = perf_counter()
         its = settings.model_copy(update={"stylizer": name})
-        engine = open_engine(its, Catalog(catalog))
+        engine = open_engine(its, catalog)
         engine.warm_up()
         engine.close()
         seconds = perf_counter() - start

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.catalog import Catalog, StyleCard
+from app.catalog import Catalog, StyleCard, open_catalog
 from app.domain import mix
 from app.domain.licence import check_period
 from app.domain.parameters import Output, Parameters
@@ -67,7 +67,7 @@ def stylize(
     many are done, if the picture is large. Raises `UnknownStyle`, `StyleNotLicensed` outside the
     time of a licence, and what the API raises for a picture or a mask that it refuses.
     """
-    catalog, limits = Catalog(settings.catalog), settings.limits
+    catalog, limits = open_catalog(settings), settings.limits
     embedding = embedding_of(catalog, style, settings.engine.stylizer)
     content = picture.read_bytes()
     header = inspect(content, limits)

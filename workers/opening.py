@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import software
 from app.bell import Bell
-from app.catalog import Catalog
+from app.catalog import open_catalog
 from app.db import Sessions, open_database, paces, rate_cards
 from app.errors import Misconfigured, ServiceUnavailable
 from app.queue import Tickets
@@ -58,7 +58,7 @@ def open_studio(
 
     `ready` is the file that says it serves, to be taken away when it does not any more.
     """
-    engine = open_engine(settings.engine, Catalog(settings.catalog))
+    engine = open_engine(settings.engine, open_catalog(settings))
     engine.warm_up()
     worker = settings.worker
     sessions = open_database(
@@ -188,7 +188,7 @@ def _check_programs(settings: Settings) -> str:
     for path in (settings.optimizer.backbone, settings.optimizer.photos):
         if path is not None and not path.exists():
             raise Misconfigured(f"{path} is not there; correct IMPASTO_OPTIMIZER__...")
-    return Catalog(settings.catalog).stylizer(settings.engine.stylizer).digest
+    return open_catalog(settings).stylizer(settings.engine.stylizer).digest
 
 
 def _notary(settings: MarkingSettings) -> Notary | None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from app import gauges, metrics
 from app.api.deps import State, opened
 from app.api.main import Lifespan, create_app
-from app.catalog import Catalog
+from app.catalog import open_catalog
 from app.db import open_database, rate_cards
 from app.errors import Misconfigured
 from app.queue import CeleryTickets, open_queue
@@ -48,7 +48,7 @@ def open_desk(config: Settings) -> Desk:
         sessions=sessions,
         storage=open_storage(config.storage),
         tickets=CeleryTickets(open_queue(config)),
-        stylizer=Catalog(config.catalog).stylizer(config.engine.stylizer).digest,
+        stylizer=open_catalog(config).stylizer(config.engine.stylizer).digest,
         meter=Meter(config.broker_url.get_secret_value(), config.quotas),
     )
 

@@ -1,8 +1,11 @@
 """`impasto`: what people type. Every command is a few lines over the same functions."""
 
 import sys
+from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.markup import escape
 
@@ -26,9 +29,11 @@ from app.cli import (
     tenants,
     verify,
     webhooks,
+    weights,
     work,
 )
 from app.errors import ImpastoError
+from app.settings import Settings
 
 cli = typer.Typer(
     name="impasto",
@@ -57,6 +62,7 @@ licences.add(styles.commands)
 cli.add_typer(styles.commands, name="styles")
 cli.add_typer(presets.commands, name="presets")
 cli.add_typer(webhooks.commands, name="webhooks")
+cli.add_typer(weights.commands, name="weights")
 
 
 def main() -> None:
@@ -64,7 +70,18 @@ def main() -> None:
     try:
         cli()
     except ImpastoError as error:
-        Console(stderr=True, highlight=False).print(
-            f"[bold red]impasto:[/] {escape(str(error))}", soft_wrap=True
-        )
-        sys.exit(1)
+        _fail(str(error))
+    except SettingsError as error:
+        _fail(f"The environment cannot be read: {error}.")
+    except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise
+        wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        _fail("\n".join(("The environment does not fit the settings:", *wrong)))
+
+
+def _fail(text: str) -> NoReturn:
+    Console(stderr=True, highlight=False).print(
+        f"[bold red]impasto:[/] {escape(text)}", soft_wrap=True
+    )
+    sys.exit(1)

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +15,7 @@ from PIL.AvifImagePlugin import AvifImageFile
 from PIL.ImageFile import ImageFile
 from pydantic import ValidationError
 
-from app.catalog import Catalog
+from app.catalog import open_catalog
 from app.client import Client
 from app.domain.parameters import Parameters, Quality
 from app.errors import BadRequest, ImpastoError, InvalidImage
@@ -47,7 +47,7 @@ class Materials:
     content: Path | None
     mask: Path | None
     url: str
-    key: str
+    key: str = field(repr=False)
 
 
 def again(
@@ -119,7 +119,7 @@ def _stylizer(settings: Settings, render: dict[str, Any]) -> str:
     digest = render.get("stylizer_sha256")
     if digest is None:
         raise NotAgain("No stylizer drew it, so there is nothing to draw again.")
-    for name, card in Catalog(settings.catalog).stylizers.items():
+    for name, card in open_catalog(settings).stylizers.items():
         if card.digest == digest:
             return name
     raise NotAgain(f"The stylizer {digest} is not in the catalog that is installed here.")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.settings import settings
+from app.settings import masked, settings
 
 #: Engines live in another package, which this one may not import: its process becomes theirs.
 ELSEWHERE = {
@@ -99,21 +99,21 @@ def stylize(context: typer.Context) -> None:
 
 def migrate() -> None:
     """Bring the database to this version's schema, and the catalog into it."""
-    from app.catalog import Catalog, sync
+    from app.catalog import open_catalog, sync
     from app.db import open_database, rate_cards
     from app.db.migrations import upgrade
 
     url = settings().database_url.get_secret_value()
     upgrade(url)
     with open_database(url).begin() as session:
-        sync(session, Catalog(settings().catalog))
+        sync(session, open_catalog(settings()))
         rate_cards.register(session, settings().rate_card)
     typer.echo("The database is up to date.")
 
 
 def config() -> None:
     """Show the settings a process would run with; secrets stay masked."""
-    typer.echo(settings().model_dump_json(indent=2))
+    typer.echo(masked(settings().model_dump_json(indent=2)))
 
 
 engines = typer.Typer(help="What engines keep for a device.", no_args_is_help=True)

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from app.catalog import Catalog, StyleCard
+from app.catalog import Catalog, StyleCard, open_catalog
 from app.cli import work
 from app.domain.style import SMALLEST
 from app.errors import ClientError, Conflict, InvalidRequest, Misconfigured
@@ -92,7 +92,7 @@ def learn(
     try:
         check_words(words)
         check_picture(picture, given)
-        check_new(Catalog(given.catalog), stylizer, name, style_version)
+        check_new(open_catalog(given), stylizer, name, style_version)
     except ClientError as error:
         Console(stderr=True, highlight=False).print(
             f"[bold red]impasto:[/] {error}", soft_wrap=True

@@ -75,6 +75,7 @@ Every error we raise on purpose. Status and code live on the class; one handler 
   x Misconfigured              this process cannot start; the text says what to do
     + EngineUnavailable
     + CatalogCorrupt
+    + WeightsUntrusted
 """
 
 from app.errors.base import (
@@ -145,6 +146,7 @@ from app.errors.service import (
     SignerAway,
     StorageUnavailable,
     StylizerElsewhere,
+    WeightsUntrusted,
     WorkerUnfit,
 )
 from app.errors.styles import (
@@ -245,6 +247,7 @@ __all__ = [
     "UnknownStyle",
     "UnknownUpload",
     "Unprocessable",
+    "WeightsUntrusted",
     "Withheld",
     "WorkerUnfit",
 ]

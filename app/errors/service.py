@@ -78,6 +78,12 @@ class EngineUnavailable(Misconfigured):
     code = "engine-unavailable"
 
 
+class WeightsUntrusted(Misconfigured):
+    """Nobody whom this process trusts vouches for weights that it was to load."""
+
+    code = "weights-untrusted"
+
+
 class CatalogCorrupt(Misconfigured):
     """A catalog file does not match its digest or its schema."""
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import typer
 from sqlalchemy.orm import Session
 
 from app import __version__
-from app.catalog import Catalog, sync
+from app.catalog import Catalog, open_catalog, sync
 from app.db import keys, open_database
 from app.db.migrations import upgrade
 from app.errors import Misconfigured
@@ -31,8 +31,8 @@ class Stack:
     url: str
     flower_url: str | None
     data: Path
-    key: str | None  #: the first API key, at the first start only
-    database_url: str
+    key: str | None = field(repr=False)  #: the first API key, at the first start only
+    database_url: str = field(repr=False)
     supervisor: Supervisor
 
 
@@ -89,7 +89,7 @@ def welcome(stack: Stack) -> str:
 
 
 def _catalog(given: Settings, plan: Plan) -> Catalog:
-    catalog = Catalog(given.catalog)
+    catalog = open_catalog(given)
     model = catalog.model(given.engine.stylizer)
     if not (plan.null_engine or given.engine.kind == "null" or model.exists()):
         raise Misconfigured(

@@ -30,6 +30,7 @@ from tests.chaos.keeper import Keeper
 from tests.chaos.network import Link, Network
 from tests.chaos.receiver import Log
 from tests.chaos.waiting import until
+from tests.vouching import vouch
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET_KEY = "a secret of the chaos rig"
@@ -73,6 +74,7 @@ class Rig:
 
     def _open(self) -> None:
         catalog.write(self.directory / "catalog")
+        self._trusting = vouch(self.directory / "catalog")
         self._stack.enter_context(self._network)
         self.receiver = self._stack.enter_context(Log(SECRET_KEY))
         self.receiver_link = self._network.link(self.receiver.port)
@@ -174,6 +176,7 @@ class Rig:
             "IMPASTO_CACHE": str(self.plan.cache).lower(),
             "IMPASTO_ENGINE__STYLIZER": catalog.STYLIZER,
             "IMPASTO_CATALOG": str(self.directory / "catalog"),
+            **self._trusting,
             "IMPASTO_STORAGE__KIND": "local",
             "IMPASTO_STORAGE__ROOT": str(self.directory / "assets"),
             "IMPASTO_WEBHOOKS__ALLOW_PRIVATE": "true",

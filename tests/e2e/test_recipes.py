@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.system import IMPASTO, Up
+from tests.vouching import vouch
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "docs" / "recipes"
@@ -59,7 +60,9 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     facts = json.loads(card.read_text())
     facts["licence"] |= LIMITS
     card.write_text(json.dumps(facts))
-    with Up(folder / "data", environment={"IMPASTO_CATALOG": str(catalog)}) as running:
+    trusting = vouch(catalog, styles_only=True)
+    environment = {"IMPASTO_CATALOG": str(catalog), **trusting}
+    with Up(folder / "data", environment=environment) as running:
         yield running.wait_ready()
         running.stop()
 

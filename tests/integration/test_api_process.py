@@ -22,6 +22,7 @@ from app.settings import Settings
 from tests.integration.conftest import Api, speaking
 from tests.integration.test_catalog import write_catalog
 from tests.unit.pictures import jpeg
+from tests.vouching import vouch
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def environment(
         "BROKER_URL": empty_redis_url,
         "IMPASTO_SECRET_KEY": "a long random text",
         "IMPASTO_CATALOG": str(catalog),
+        **vouch(catalog),
         "IMPASTO_ENGINE__STYLIZER": "tiny-1.0.0",
         "IMPASTO_STORAGE__KIND": "local",
         "IMPASTO_STORAGE__ROOT": str(tmp_path / "assets"),

@@ -29,6 +29,7 @@ from tests.integration.conftest import Api, new_api, speaking
 from tests.integration.test_api_uploads import upload_of
 from tests.tickets import ListTickets
 from tests.training.conftest import paint
+from tests.vouching import vouch
 from training.config import Config
 from training.export import export
 from training.train import Folders, Trainer, train
@@ -61,6 +62,7 @@ def api(
     """An API whose catalog is a network of a moment's training."""
     train(Trainer(config, folders, "cpu", bf16=False), tmp_path / "run", every=10)
     export(tmp_path / "run" / "checkpoint.pt", folders.styles, tmp_path / "catalog")
+    vouch(tmp_path / "catalog")
     catalog = Catalog(tmp_path / "catalog")
     with sessions.begin() as session:
         sync(session, catalog)
@@ -80,6 +82,7 @@ def api(
         public_url="http://testserver",
         storage=api.desk.settings.storage,
         catalog=tmp_path / "catalog",
+        weights={"trusted_keys": [tmp_path / "house.pub"]},
         engine={"stylizer": TINY},
         optimizer=optimizer,
         governance={"four_eyes": False},  # as on a machine for one person

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.catalog import Catalog
 from app.errors import EngineUnavailable, Misconfigured
 from app.settings import CATALOG, EngineSettings
 from workers.building import built
@@ -121,13 +122,13 @@ def test_options_are_words() -> None:
 
 
 def test_there_is_nothing_to_build_for_a_cpu() -> None:
-    assert "Nothing to build" in next(built(EngineSettings(), CATALOG, ["light-0.3.0"]))
-    assert "null" in next(built(EngineSettings(kind="null"), CATALOG, []))
+    assert "Nothing to build" in next(built(EngineSettings(), Catalog(CATALOG), ["light-0.3.0"]))
+    assert "null" in next(built(EngineSettings(kind="null"), Catalog(CATALOG), []))
 
 
 def test_building_for_a_gpu_that_is_not_there_says_so() -> None:
     with pytest.raises(Misconfigured, match="--shape"):
-        list(built(EngineSettings(provider="cuda"), CATALOG, ["light-0.3.0"]))
+        list(built(EngineSettings(provider="cuda"), Catalog(CATALOG), ["light-0.3.0"]))
     hot = EngineSettings(provider="tensorrt", hot=("512x512x8",))
     with pytest.raises(EngineUnavailable):
-        list(built(hot.model_copy(update={"device": 99}), CATALOG, ["light-0.3.0"]))
+        list(built(hot.model_copy(update={"device": 99}), Catalog(CATALOG), ["light-0.3.0"]))
