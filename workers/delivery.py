@@ -23,6 +23,7 @@ from app.db.deliveries import EXCERPT, Outcome
 from app.db.models import DisabledBecause
 from app.domain.events import Event as Told
 from app.domain.rotation import Signing
+from app.logs import about
 from app.signing import endpoint_key, endpoint_secret, webhook_secret
 from app.webhooks import Answer, Keys, Sender, next_delay
 from workers.turns import Turns
@@ -176,7 +177,8 @@ def _wait(room: PostRoom) -> list[Sent]:
 def _send(room: PostRoom, row: Row[Any]) -> None:
     start = monotonic()
     try:
-        answer = _attempt(room, row)
+        with about(tenant_id=row.tenant_id):
+            answer = _attempt(room, row)
     except Exception:
         log.exception("delivery %s could not be sent", row.id)
         answer = Answer(error="Something broke on our side.")

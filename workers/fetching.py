@@ -20,6 +20,7 @@ from app.domain.parameters import Parameters, render_key
 from app.domain.prices import rounded
 from app.erasing import forget_unneeded
 from app.errors import ImpastoError
+from app.logs import about, ids_of
 from app.planning import cacheable, lane_of, output_pixels
 from app.queue import Tickets
 from app.settings import Settings
@@ -87,7 +88,7 @@ def _claim(porter: Porter, *, alone: bool = False) -> Row[Any] | None:
 
 
 def _serve(porter: Porter, row: Row[Any]) -> dict[str, int]:
-    with porter.leases.hold([Held(row.id, row.attempt)]):
+    with porter.leases.hold([Held(row.id, row.attempt)]), about(**ids_of(row)):
         try:
             lane = _bring(porter, row)
             if lane is None:

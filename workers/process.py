@@ -1,7 +1,6 @@
 """What happens when a worker process starts and stops."""
 
 import gc
-import logging
 import os
 import socket
 from functools import partial
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from celery import Celery, signals
 
-from app import metrics
+from app import metrics, telemetry
 from app.db import Sessions, open_database
 from app.domain.job import Lane
 from app.orphans import Tidiness
@@ -33,6 +32,7 @@ IO_THREADS = 16  #: senders and fetchers wait on networks, mostly
 
 def run_stylizing(settings: Settings, ready: Path | None) -> None:
     """Serve tickets until SIGTERM; running groups finish first."""
+    telemetry.start(settings)
     from workers.opening import open_studio  # numpy is nothing for an io worker to carry
     from workers.pipeline import stylize
 
@@ -48,6 +48,7 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
 
 def run_optimizing(settings: Settings, ready: Path | None) -> None:
     """Print and learn until SIGTERM; what is under way is given back."""
+    telemetry.start(settings)
     from workers.learning import learned
     from workers.opening import open_optimizer
     from workers.optimizer import optimize
@@ -63,8 +64,16 @@ def run_optimizing(settings: Settings, ready: Path | None) -> None:
         _serve(settings, celery, queue, "optimize", threads=1, ready=ready, meter=meter)
 
 
+def run_beat(settings: Settings) -> None:
+    """Only say when to sweep."""
+    telemetry.start(settings)
+    signals.setup_logging.connect(_leave_logs, weak=False)
+    open_queue(settings).Beat(scheduler_cls="celery.beat:Scheduler", quiet=True).run()
+
+
 def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
     """Bring pictures in, send webhooks out, sweep; with `beat`, also say when to sweep."""
+    telemetry.start(settings)
     from workers.delivery import deliver
     from workers.fetching import fetch
     from workers.sweep import sweep
@@ -151,7 +160,7 @@ def _serve(
         signals.worker_ready.connect(lambda **_: ready.write_text(told), weak=False)
         signals.worker_shutting_down.connect(lambda **_: ready.unlink(missing_ok=True), weak=False)
     metrics.serve(settings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    signals.setup_logging.connect(_leave_logs, weak=False)
     worker = celery.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
@@ -161,13 +170,17 @@ def _serve(
         scheduler="celery.beat:Scheduler",  # in memory: two lines of settings need no file
         without_gossip=True,
         without_mingle=True,
-        loglevel="WARNING",
+        quiet=True,  # no banner: lines are for programs, too
     )
     if meter is not None:
         meter.listen(Duty(worker, queue))
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again took a twentieth of a job's CPU
     worker.start()
+
+
+def _leave_logs(**_: object) -> None:
+    """Celery sets up no handlers, and lets stdout be, where somebody else says that he does."""
 
 
 def _say_how_long(**_: object) -> None:

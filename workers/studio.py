@@ -18,6 +18,7 @@ from app.db.jobs import Held
 from app.domain.parameters import Output, Parameters
 from app.domain.prices import Usage
 from app.errors import ImpastoError
+from app.logs import about, ids_of
 from app.queue import Tickets
 from app.settings import RateCard, WorkerSettings
 from app.storage import Blob, Storage, asset_key
@@ -134,6 +135,11 @@ class Work:
     also: Callable[[Session], None] | None = None  #: written in the transaction of its success
 
     @property
+    def ids(self) -> dict[str, Any]:
+        """Whom lines about it name."""
+        return ids_of(self.row)
+
+    @property
     def usage(self) -> Usage:
         """What its picture is charged for, with all that was made of it."""
         its = self.renditions.values()
@@ -196,11 +202,11 @@ def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:
     if work.error is not None or place.leases.lost(work.held):
         return
     try:
-        with cpu.measured() as spent:
+        with cpu.measured() as spent, about(**work.ids):
             step()
     except ImpastoError as error:
         work.error = error
     except Exception as error:
-        log.exception("job %s broke", work.held.id)
+        log.exception("job %s broke", work.held.id, extra=work.ids)
         work.error = ImpastoError(f"{type(error).__name__} in the worker")
     work.cpu_seconds += spent.seconds

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
-from app import gauges, metrics
+from app import gauges, metrics, telemetry
 from app.api.deps import State, opened
 from app.api.main import Lifespan, create_app
 from app.catalog import Catalog
@@ -82,9 +82,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    config = settings()
+    telemetry.start(config)
     try:
-        desk = open_desk(settings())
+        desk = open_desk(config)
         _answer_scrapes(desk)
     except Misconfigured as error:
         sys.exit(str(error))

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import metrics
 from app.api.problems import answer, known
 from app.errors import BodyTooLarge
+from app.logs import about_only
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 DRAINED: Final = 64 * 1024  #: unread bytes that the server throws away to keep a connection
@@ -35,16 +36,17 @@ class Door:
         body = _Body(receive, limit, _promised(headers))
         reply = _Reply(send, name, body, scope["state"])
         start = perf_counter()
-        try:
-            body.check()
-            await self._app(scope, body, reply)
-        except Exception as error:
-            if reply.status:
-                raise  # half an answer is out: the server closes the connection
-            response = answer(known(error), path=scope["path"], request_id=name.decode())
-            await response(scope, receive, reply)
-        finally:
-            _count(scope, reply.status, perf_counter() - start)
+        with about_only(request_id=name.decode()):
+            try:
+                body.check()
+                await self._app(scope, body, reply)
+            except Exception as error:
+                if reply.status:
+                    raise  # half an answer is out: the server closes the connection
+                response = answer(known(error), path=scope["path"], request_id=name.decode())
+                await response(scope, receive, reply)
+            finally:
+                _count(scope, reply.status, perf_counter() - start)
 
 
 class _Body:
