@@ -3,9 +3,16 @@
 from app import logs
 from app.redaction import Redactor, secrets_of
 from app.settings import Settings
+from app.tracing import Tracer, open_tracer
 
 
-def start(settings: Settings) -> None:
-    """Lines on stderr from here on."""
+def start(settings: Settings, service: str) -> Tracer:
+    """
+    Lines on stderr from here on, and spans to where the settings say.
+
+    `service` is which of our processes this is. Raises `Misconfigured` for what is asked for and
+    not installed.
+    """
     redact = Redactor(secrets_of(settings))
     logs.configure(settings.log, redact)
+    return open_tracer(settings.tracing, service, redact)

@@ -22,6 +22,7 @@ from app.logs import about, ids_of
 from app.queue import Tickets
 from app.settings import RateCard, WorkerSettings
 from app.storage import Blob, Storage, asset_key
+from app.tracing import NOWHERE, OFF, Span, Tracer
 from workers.asks import Cost, Item, Stylized
 from workers.codec import cpu
 from workers.codec.child import Decoded
@@ -66,6 +67,7 @@ class Workplace:
     meter: Meter = field(default_factory=Meter)
     tally: Tally = field(default_factory=Tally)
     till: Till = field(default_factory=Till)
+    tracer: Tracer = OFF
 
 
 def unjudged(_: Sequence["Work"]) -> AbstractContextManager[None]:
@@ -132,6 +134,7 @@ class Work:
     renditions: dict[str, Finished] = field(default_factory=dict)  #: by name, in order
     renditions_ms: float = 0.0  #: of CPU, for them alone
     error: ImpastoError | None = None
+    span: Span = NOWHERE
     also: Callable[[Session], None] | None = None  #: written in the transaction of its success
 
     @property
@@ -202,7 +205,7 @@ def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:
     if work.error is not None or place.leases.lost(work.held):
         return
     try:
-        with cpu.measured() as spent, about(**work.ids):
+        with cpu.measured() as spent, about(**work.ids), place.tracer.amid([work.span]):
             step()
     except ImpastoError as error:
         work.error = error
