@@ -106,6 +106,7 @@ def configure(settings: LogSettings, redact: Redactor, stream: TextIO | None = N
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in OURS:
         logging.getLogger(name).setLevel(settings.level)
+    logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda given: _uncaught(
         given.exc_type, given.exc_value, given.exc_traceback

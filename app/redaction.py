@@ -31,9 +31,10 @@ _PATTERNS: Final = tuple(
         ),
         (r"([?&][\w.%-]+=)[^\s&'\"<>]+", r"\1" + GONE),
         # Postgres quotes rows, the driver statements, pydantic what it was given.
-        (r"^((?:DETAIL|CONTEXT|LINE \d+):).*$", r"\1 " + GONE),
+        # Where an exception is shown by its repr, its lines are one.
+        (r"(^|\\n)((?:DETAIL|CONTEXT|LINE \d+):).*$", r"\1\2 " + GONE),
         (r"(invalid input (?:syntax|value) for [^:\n]+:).*$", r"\1 " + GONE),
-        (r"^(\[parameters:).*$", r"\1 " + GONE),
+        (r"(^|\\n)(\[parameters:).*$", r"\1\2 " + GONE),
         (r"(input_value=).*(, input_type=)", r"\1" + GONE + r"\2"),
     )
 )

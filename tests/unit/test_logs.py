@@ -2,6 +2,8 @@
 
 import json
 import logging
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from io import StringIO
 from uuid import UUID, uuid4
@@ -19,15 +21,18 @@ HOOK = "whsec_" + "c2VjcmV0c2VjcmV0" * 2 + "+/=="
 
 
 @pytest.fixture
-def written(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
+def written() -> Iterator[Callable[[], str]]:
     """What has been written, as JSON; afterwards, logging is as it was."""
     root = logging.getLogger()
+    hooks = sys.excepthook, threading.excepthook
     before, level = root.handlers[:], root.level
     stream = StringIO()
     for handler in before:
         root.removeHandler(handler)
     logs.configure(LogSettings(format="json"), Redactor(), stream)
     yield stream.getvalue
+    logging.captureWarnings(False)
+    sys.excepthook, threading.excepthook = hooks
     root.handlers[:] = before
     root.setLevel(level)
     for name in logs.OURS:
@@ -104,6 +109,7 @@ def test_a_traceback_is_told_without_what_it_quotes(written: Callable[[], str]) 
         ("/v1/assets/ab12?expires=1&sig=dead", "/v1/assets/ab12?expires=[...]&sig=[...]"),
         ("host=db password=hidden user=me", "host=db password=[...] user=me"),
         ("Key.\nDETAIL:  Key (name)=(anna) exists.\n", "Key.\nDETAIL: [...]\n"),
+        (r"Error('no\nDETAIL:  row (anna)\n')", r"Error('no\nDETAIL: [...]"),
         ("LINE 1: INSERT INTO x VALUES ('anna')", "LINE 1: [...]"),
         ('CONTEXT:  COPY jobs, line 1, column source: "anna"', "CONTEXT: [...]"),
         ('invalid input syntax for type uuid: "anna"', "invalid input syntax for type uuid: [...]"),

@@ -1,18 +1,26 @@
-"""One picture, followed through real processes to a collector."""
+"""What real processes tell of a picture: spans to a collector, lines, reports; and what not."""
 
+import gzip
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
+from app.db import open_database
+from app.stack.postgres import EmbeddedPostgres
 from tests.collector import Collector, Seen, collecting
 from tests.e2e.system import Up, until
 from tests.loopback import Loopback, reply, serving
 from tests.unit.pictures import jpeg
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+PUBLIC = "0123456789abcdef0123456789abcdef"  #: of Sentry's DSN
+PERSON, FILE, SIGNATURE = "Erika Mustermann", "erika-mustermann.jpg", "4f1c6d0b9a"
+REPLY = f"{PERSON} says thanks"
 SERVER, CLIENT, PRODUCER, CONSUMER = 2, 3, 4, 5
 
 
@@ -21,13 +29,38 @@ class Followed:
     up: Up
     collector: Collector
     receiver: Loopback
+    sentry: Loopback
 
-    def post(self, path: str, **given: Any) -> Any:
+    def post(self, path: str, status: int = 202, **given: Any) -> Any:
         headers = {"Authorization": f"Bearer {self.up.key}", **given.pop("headers", {})}
         url = f"http://127.0.0.1:{self.up.port}{path}"
         answer = httpx2.post(url, headers=headers, timeout=60, **given)
-        assert answer.status_code < 300, answer.text
+        assert answer.status_code == status, answer.text
         return answer.json()
+
+    def breaks(self, table: str, condition: str) -> None:
+        """From here on, writing there ends in an error that quotes the row."""
+        check = f"ALTER TABLE {table} ADD CONSTRAINT breaks CHECK ({condition}) NOT VALID"
+        with open_database(EmbeddedPostgres.url_of(self.up.data / "postgres")).begin() as session:
+            session.execute(text(check))
+
+    def broken(self, process: str) -> list[dict[str, str]]:
+        """The lines of a process that tell of an exception."""
+        return [line for line in self.lines(process) if "exception" in line]
+
+    def lines(self, process: str) -> list[dict[str, str]]:
+        log = (self.up.data / "logs" / f"{process}.log").read_text()
+        whole, _, _ = log.rpartition("\n")  # the last may be under way
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def reports(self) -> list[dict[str, Any]]:
+        """The events that Sentry got."""
+        found = []
+        for one in self.sentry.received:
+            assert one.line.startswith("POST /api/7/envelope/ ")
+            items = gzip.decompress(one.body).splitlines()[1:]
+            found += [json.loads(body) for head, body in zip(items[::2], items[1::2], strict=True)]
+        return found
 
     def one(self, trace: str, name: str) -> Seen:
         """The span of that name, once it is there."""
@@ -38,9 +71,15 @@ class Followed:
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
-    with collecting() as collector, serving(lambda _: [reply(204)]) as receiver:
+    with (
+        collecting() as collector,
+        serving(lambda _: [reply(200, REPLY.encode())]) as receiver,
+        serving(lambda _: [reply(200, b"{}", content_type="application/json")]) as sentry,
+    ):
         environment = {
             "IMPASTO_TRACING__ENDPOINT": collector.server.url,
+            "IMPASTO_SENTRY__DSN": f"http://{PUBLIC}@127.0.0.1:{sentry.port}/7",
+            "IMPASTO_LOG__FORMAT": "json",
             "OTEL_BSP_SCHEDULE_DELAY": "100",
             "IMPASTO_WEBHOOKS__ALLOW_PRIVATE": "true",
             "IMPASTO_ALLOW_PRIVATE_SOURCES": "true",
@@ -48,7 +87,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Followed]:
         }
         data = tmp_path_factory.mktemp("data")
         with Up(data, environment=environment) as up:
-            yield Followed(up.wait_ready(), collector, receiver)
+            yield Followed(up.wait_ready(), collector, receiver, sentry)
             assert up.stop() == 0
 
 
@@ -123,9 +162,56 @@ def test_what_a_caller_does_not_sample_is_followed_nowhere(followed: Followed) -
     for number, (its, flags) in enumerate([(trace, "00"), (after, "01")]):
         followed.post(
             "/v1/jobs",
+            200,
             files={"content": ("a.jpg", jpeg((70 + number, 64)), "image/jpeg")},
             data={"style": "great-wave"},
             headers={"traceparent": f"00-{its}-{CALLER}-{flags}", "Prefer": "wait=30"},
         )
     followed.one(after, "job")
     assert not [span for span in followed.collector.spans if span.trace == trace]
+
+
+def test_what_breaks_is_told_with_ids_and_without_what_is_secret_or_personal(
+    followed: Followed,
+) -> None:
+    up, trace = followed.up, "8ac7651916cd43dd8448eb211c80319d"
+    hook = f"{followed.receiver.url}/erika?token={SIGNATURE}"
+    secret = up.get("/v1/webhook-secret")["secret"]
+    picture = {"content": (FILE, jpeg((72, 64)), "image/jpeg")}
+    about = {"style": "great-wave", "webhook_url": hook, "metadata": json.dumps({"of": PERSON})}
+
+    followed.breaks("delivery_attempts", "response_excerpt IS NULL")
+    followed.post("/v1/jobs", data=about, files=picture)
+    until(lambda: followed.broken("io"))
+    followed.breaks("inferences", "batch_size < 0")
+    followed.post("/v1/jobs", data=about, files=picture)
+    until(lambda: followed.broken("worker-0"))
+    followed.breaks("jobs", "source NOT LIKE 'http%'")
+    url = f"{followed.receiver.url}/{FILE}?X-Amz-Signature={SIGNATURE}"
+    job = {"style": "great-wave", "input": {"url": url}, "metadata": {"of": PERSON}}
+    headers = {"traceparent": f"00-{trace}-{CALLER}-01", "X-Request-ID": up.key}
+    followed.post("/v1/jobs", 500, json=job, headers=headers)
+    until(lambda: {one["tags"]["service"] for one in followed.reports()} == {"api", "io", "worker"})
+
+    (line,) = followed.broken("api")
+    assert line["trace_id"] == trace
+    assert line["tenant_id"]
+    assert line["level"] == "ERROR"
+    assert "violates check constraint" in line["exception"]
+    (report,) = [one for one in followed.reports() if one["tags"]["service"] == "api"]
+    assert report["tags"]["trace_id"] == trace
+    assert any("stacktrace" in one for one in report["exception"]["values"])
+    assert followed.one(trace, "POST /v1/jobs").broke
+
+    told = "\n".join(
+        path.read_text() for path in (up.data / "logs").glob("*.log") if ours(path.name)
+    )
+    told += json.dumps(followed.reports()) + repr(followed.collector.spans)
+    kept = (up.data / "secret-key").read_text().strip()
+    password = (up.data / "postgres" / "password").read_text().strip()
+    for word in (up.key, secret, kept, password, SIGNATURE, PERSON, "Mustermann", FILE, "/erika"):
+        assert word not in told, word
+
+
+def ours(name: str) -> bool:
+    return name.startswith(("api", "io", "worker"))
