@@ -20,7 +20,7 @@ _PATTERNS: Final = tuple(
             r"\1\2/" + GONE,
         ),
         (r"\b([a-zA-Z][\w+.-]*://)[^\s'\"<>@]*@", r"\1" + GONE + "@"),
-        (r"\bimp_\w+", "imp_" + GONE),
+        (r"\bimp_[\w-]+", "imp_" + GONE),
         (r"\bwhsec_[\w+/=-]+", "whsec_" + GONE),
         (r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b", GONE),
         (r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}", r"\1 " + GONE),

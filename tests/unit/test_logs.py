@@ -93,6 +93,7 @@ def test_a_traceback_is_told_without_what_it_quotes(written: Callable[[], str]) 
     ("text", "stays"),
     [
         (f"no key {KEY} here", "no key imp_[...] here"),
+        ("imp_--OjcjVE_lUae-Y3yHt", "imp_[...]"),
         (f"signed with {HOOK}.", "signed with whsec_[...]."),
         ("Authorization: Bearer abcdefghijk", "Authorization: [...] [...]"),
         ("{'authorization': 'Basic b3BzOnB3'}", "{'authorization': '[...] [...]'}"),
