@@ -283,8 +283,14 @@ class TracingSettings(BaseModel):
         " spans are posted to /v1/traces below it.",
     )
     ratio: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="Of requests that bring no sampled traceparent, how many are traced."
+        1.0, description="Of requests that bring no traceparent, how many are traced."
     )
+
+    @field_validator("endpoint", mode="before")
+    @classmethod
+    def _none(cls, given: Any) -> Any:
+        """A variable that is set to nothing, as Compose does it, names none."""
+        return given or None
 
 
 class SentrySettings(BaseModel):

@@ -137,6 +137,10 @@ def test_a_collector_that_is_away_holds_nobody_up() -> None:
     ours.close()
 
 
+def test_an_endpoint_that_is_empty_is_none() -> None:
+    assert TracingSettings.model_validate({"endpoint": ""}).endpoint is None
+
+
 def test_an_endpoint_must_be_a_url() -> None:
     with pytest.raises(ValueError, match="endpoint"):
         TracingSettings.model_validate({"endpoint": "collector:4318"})
