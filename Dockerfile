@@ -20,21 +20,22 @@ COPY requirements.lock .
 RUN python -m venv /venv && sed -E '/^ +--hash=/d; s/ \\$//' requirements.lock > /constraints.txt
 COPY . .
 ENV INSTALL="pip install --no-cache-dir --disable-pip-version-check -c /constraints.txt"
+ENV TELLING=tracing,sentry
 
 FROM source AS api-venv
-RUN $INSTALL ".[api]"
+RUN $INSTALL ".[api,$TELLING]"
 
 FROM source AS worker-venv
 ARG ENGINE=worker
 ARG ALSO=""
-RUN $INSTALL ".[$ENGINE]" $ALSO
+RUN $INSTALL ".[$ENGINE,$TELLING]" $ALSO
 
 FROM source AS optimizer-venv
 ARG TORCH=torch
-RUN $INSTALL ".[worker,training]" "$TORCH"
+RUN $INSTALL ".[worker,training,$TELLING]" "$TORCH"
 
 FROM source AS io-venv
-RUN $INSTALL ".[ops]"
+RUN $INSTALL ".[ops,$TELLING]"
 
 FROM base AS api
 COPY --from=api-venv /venv /venv

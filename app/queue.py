@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 
 from app.domain.job import Lane
 from app.settings import Settings
+from app.tracing import LANE, OFF, Kind, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +64,16 @@ class Tickets(Protocol):
 class CeleryTickets:
     """Tickets through Celery over Redis."""
 
-    def __init__(self, celery: Celery) -> None:
-        self._celery = celery
+    def __init__(self, celery: Celery, tracer: Tracer = OFF) -> None:
+        self._celery, self._tracer = celery, tracer
 
     def work(self, lane: Lane, tickets: int = 1) -> None:
         name = _SERVES[queue_of(lane)]
+        with self._tracer.step("enqueue", Kind.PRODUCER) as span:
+            span.tell({"messaging.destination.name": queue_of(lane).value, LANE: lane.value})
+            self._send(name, lane, tickets)
+
+    def _send(self, name: Task, lane: Lane, tickets: int) -> None:
         with _nudge(), self._celery.producer_pool.acquire(block=True, timeout=5) as producer:
             for _ in range(tickets):
                 self._celery.send_task(name, args=[lane.value], producer=producer)

@@ -277,6 +277,41 @@ class PressureSettings(BaseModel):
     print_seconds: NonNegativeInt = 2_000_000
 
 
+class LogSettings(BaseModel):
+    """What processes write about themselves; docs/observability.md."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Of our own lines; of libraries, warnings are told."
+    )
+
+
+class TracingSettings(BaseModel):
+    """Where spans go; nowhere, unless an endpoint is named. Needs the tracing extra."""
+
+    endpoint: HttpUrl | None = Field(
+        None,
+        description="A collector that takes OTLP over HTTP, such as http://collector:4318;"
+        " spans are posted to /v1/traces below it.",
+    )
+    ratio: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="Of requests that bring no traceparent, how many are traced."
+    )
+
+    @field_validator("endpoint", mode="before")
+    @classmethod
+    def _none(cls, given: Any) -> Any:
+        """A variable that is set to nothing, as Compose does it, names none."""
+        return given or None
+
+
+class SentrySettings(BaseModel):
+    """Who is told of what broke; nobody, unless a DSN is given. Needs the sentry extra."""
+
+    dsn: SecretStr = SecretStr("")
+    environment: str = "production"
+
+
 class RateCard(BaseModel):
     """
     What work costs, in millionths of a currency unit; stored by name with every entry.
@@ -351,6 +386,9 @@ class Settings(BaseSettings):
     pressure: PressureSettings = PressureSettings()
     rate_card: RateCard = RateCard()
     governance: GovernanceSettings = GovernanceSettings()
+    log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
+    sentry: SentrySettings = SentrySettings()
     commit: str = Field("", description="Of the source that runs here; told with every output.")
     metrics_port: int | None = Field(
         None, ge=1, le=65_535, description="Where this process answers scrapes; unset, nowhere."

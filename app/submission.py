@@ -55,6 +55,7 @@ from app.quotas import Meter
 from app.settings import Settings
 from app.sources import Brought, MaskFile, Source, Sources, look_at, name_of
 from app.storage import Storage
+from app.tracing import OFF, Tracer, kept
 
 NOTHING_SAID = Usage()
 MAX_TICKETS = 4  #: claims woken by one campaign; each that finds more wakes another at once
@@ -75,6 +76,7 @@ class Desk:
     meter: Meter | None = None  #: None: nobody's pictures are counted
     pressure: Pressure = field(default_factory=Pressure)
     singles: Singles = field(default_factory=Singles)
+    tracer: Tracer = OFF
 
     @property
     def admission(self) -> Admission:
@@ -160,7 +162,8 @@ def accept_picture(
         desk.admission.foresee(session, tenant_id, 1)
         source = Source("body", brought[0].asset)
         job = _interactive(desk, session, tenant_id, options, source, pinned)
-        desk.storage.put(*(one.blob for one in brought))
+        with desk.tracer.step("storage.put"):
+            desk.storage.put(*(one.blob for one in brought))
         if intake.add_assets(session, [one.asset for one in brought]):
             desk.storage.put(*(one.blob for one in brought))
         queue(desk, session, tenant_id, [job], hook, tags=options.tags, terms=options.terms)
@@ -260,6 +263,7 @@ def open_campaign(
         metadata_=request.metadata,
         tags=request.tags,
         principal=desk.principal,
+        traceparent=kept(desk.tracer),
         webhook=kept_hook(desk, request.webhook, CAMPAIGN_DEFAULT),
         total=total,
         budget_micros=request.budget_micros,
@@ -416,6 +420,7 @@ def queue(
         tags=tags,
         principal=desk.principal,
         terms=terms,
+        traceparent=kept(desk.tracer) if campaign_id is None else None,
     )
 
 

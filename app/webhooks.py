@@ -81,10 +81,14 @@ class Sender:
         self._egress = egress
         self._timeout = timeout
 
-    def send(self, url: str, event_id: UUID, body: str, keys: Keys) -> Answer:
+    def send(
+        self, url: str, event_id: UUID, body: str, keys: Keys, traceparent: str | None = None
+    ) -> Answer:
         """One attempt; what goes wrong on the network is an answer, too."""
         now = datetime.now(UTC)
         plain = {"user-agent": "impasto", "accept-encoding": "identity"}
+        if traceparent is not None:
+            plain["traceparent"] = traceparent
         answer = Answer()
         try:
             with self._egress.exchange(

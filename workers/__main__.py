@@ -102,9 +102,9 @@ def io(
 @commands.command()
 def beat() -> None:
     """Only say when to sweep: for fleets with many io workers."""
-    from app.queue import open_queue
+    from workers.process import run_beat
 
-    open_queue(settings()).Beat(scheduler_cls="celery.beat:Scheduler", loglevel="WARNING").run()
+    run_beat(settings())
 
 
 @commands.command()

@@ -13,6 +13,7 @@ import numpy as np
 
 from app import exits, metrics
 from app.errors import EngineBusy
+from app.tracing import OFF, Span, Tracer
 from workers.asks import Ask, Stylized, asked
 from workers.batches import Batches, Budget
 from workers.engines.base import Engine, Pictures
@@ -29,6 +30,7 @@ class _Entry:
     item: Ask
     since: float  #: by the batcher's clock
     behind: bool  #: another batch was being drawn when it came
+    spans: Sequence[Span]  #: whose it is
     future: "Future[Stylized]" = field(default_factory=Future)
 
 
@@ -54,8 +56,10 @@ class Batcher:
         clock: Callable[[], float] = monotonic,
         caps: Caps | None = None,
         leave: Leave = lambda code, why: None,
+        tracer: Tracer = OFF,
     ) -> None:
         self._engine = engine
+        self._tracer = tracer
         self._relief = Relief(caps or Caps())
         self._leave = leave
         budget = replace(budget, cap=self._relief.caps.most)
@@ -93,7 +97,8 @@ class Batcher:
         The future fails with `OutputInvalid` if the engine cannot draw this very picture. A
         future that is cancelled before its batch leaves costs nothing.
         """
-        entry = _Entry(item, self._clock(), self._calling_since is not None)
+        behind = self._calling_since is not None
+        entry = _Entry(item, self._clock(), behind, self._tracer.here())
         with self._filled:
             if not self._emptied.wait_for(self._accepts, timeout) or self._closed:
                 raise EngineBusy("the engine takes no more pictures for now")
@@ -135,7 +140,7 @@ class Batcher:
                 self._draw(entries[start : start + most])
             return
         try:
-            answers = self._call([entry.item for entry in entries])
+            answers = self._traced(entries)
         except Exception as error:
             self._relieve(entries, error)
             return
@@ -179,6 +184,20 @@ class Batcher:
         finally:
             self._calling_since = None
         return True
+
+    def _traced(self, entries: Sequence[_Entry]) -> list[Stylized]:
+        """One call, told to the traces of all that are in it, and they of it."""
+        items = [entry.item for entry in entries]
+        if not self._tracer.on:
+            return self._call(items)
+        its = [span for entry in entries for span in entry.spans]
+        with self._tracer.span("batch", links=its) as batch:
+            height, width, *_ = items[0].shape
+            batch.tell({"impasto.pictures": len(items), "impasto.height": height})
+            batch.tell({"impasto.width": width, "impasto.engine": self._engine.name})
+            for span in its:
+                span.link(batch)
+            return self._call(items)
 
     def _call(self, items: Sequence[Ask]) -> list[Stylized]:
         content = self._content(items)

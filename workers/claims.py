@@ -1,14 +1,16 @@
 """What a worker takes to draw, less what need not be drawn: jobs without a licence, and hits."""
 
 from dataclasses import dataclass, field
+from time import time_ns
 
 from sqlalchemy.exc import IntegrityError
 
 from app import metrics
-from app.db import cache, campaigns, jobs, licences
+from app.db import cache, campaigns, jobs, licences, traces
 from app.db.jobs import Held
 from app.domain.job import Lane
 from workers.studio import Studio, Work, tell
+from workers.trails import begin
 
 CLAIMS = 3  #: in a row that may collide with others for the same pictures
 
@@ -34,6 +36,7 @@ def claim(studio: Studio, lane: Lane, *, limit: int | None, crashes: int, larges
 
 
 def _claimed(studio: Studio, lane: Lane, limit: int, crashes: int, largest: int) -> Group:
+    since = time_ns()
     pixels = studio.pace.pixels(studio.worker_settings.group_seconds)
     ahead = studio.tally.ahead(lane)
     with studio.sessions.begin() as session:
@@ -59,6 +62,7 @@ def _claimed(studio: Studio, lane: Lane, limit: int, crashes: int, largest: int)
         taken = [row for row in rows if row.id not in over]
         names = {name for row in taken for name in row.parameters.get("mix") or ()}
         studio.stylebook.learn(session, {row.style_version_id for row in taken}, names)
+        parents = traces.of_jobs(session, taken) if studio.tracer.on else {}
     metrics.refused.labels("claim").inc(len(refused))
     if refused or ended:
         tell(studio, [*ended, *(row for row in rows if row.id in refused)], session)
@@ -67,5 +71,7 @@ def _claimed(studio: Studio, lane: Lane, limit: int, crashes: int, largest: int)
         Work(row, Held(row.id, row.attempt), foreseen_ms=studio.pace.milliseconds(row.pixels))
         for row in taken
     ]
+    if studio.tracer.on:
+        begin(studio, works, parents, since)
     studio.tally.claimed(lane, [(work.row.tenant_id, work.foreseen_ms) for work in works])
     return Group(works, full, {"cached": len(ended)} if ended else {})

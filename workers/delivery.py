@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,18 +12,21 @@ from random import random
 from threading import Event, Lock
 from time import monotonic
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import Connection, Row
 from sqlalchemy.orm import Session
 
 from app import metrics
-from app.db import Sessions, deliveries, endpoints, events
+from app.db import Sessions, deliveries, endpoints, events, traces
 from app.db.deliveries import EXCERPT, Outcome
 from app.db.models import DisabledBecause
 from app.domain.events import Event as Told
 from app.domain.rotation import Signing
+from app.logs import about
 from app.signing import endpoint_key, endpoint_secret, webhook_secret
+from app.tracing import OFF, Kind, Span, Tracer
 from app.webhooks import Answer, Keys, Sender, next_delay
 from workers.turns import Turns
 
@@ -63,13 +66,21 @@ class PostRoom:
     """What an io worker needs to deliver, and its senders; share one between threads."""
 
     def __init__(
-        self, sessions: Sessions, sender: Sender, *, secret_key: str, slots: int, hold: float
+        self,
+        sessions: Sessions,
+        sender: Sender,
+        *,
+        secret_key: str,
+        slots: int,
+        hold: float,
+        tracer: Tracer = OFF,
     ) -> None:
         """`hold` is how many seconds a claim is ours: longer than the slowest attempt."""
         self.sessions = sessions
         self.sender = sender
         self.secret_key = secret_key
         self.hold = hold
+        self.tracer = tracer
         self.turns = Turns(slots)
         self.busy = Lock()
         self.closing = Event()  #: nothing more is claimed
@@ -121,9 +132,10 @@ def _exchange(room: PostRoom, connection: Connection, ended: Sequence[Sent]) -> 
         if any(not one.answer.delivered or one.row.failures for one in ended):
             hopeless = deliveries.judge(session, outcomes, patience=PATIENCE)
         rows = () if room.closing.is_set() else _claim(room, session)
+        parents = _parents(room, session, rows)
     for row in rows:
         room.turns.begin(row.receiver_id)
-        room.pool.submit(_send, room, row)
+        room.pool.submit(_send, room, row, parents.get(row.event_id))
     _give_up(room, ended, hopeless)
     _tell(ended)
     return len(rows)
@@ -142,6 +154,11 @@ def _claim(room: PostRoom, session: Session) -> Sequence[Row[Any]]:
     claim = deliveries.claim(session, room.turns.room(), hold=room.hold)
     room.turns.after = claim.after
     return claim.rows
+
+
+def _parents(room: PostRoom, session: Session, rows: Sequence[Row[Any]]) -> Mapping[UUID, str]:
+    """The traces of what is told, where somebody traces."""
+    return traces.of_events(session, [row.event_id for row in rows]) if room.tracer.on else {}
 
 
 def _give_up(room: PostRoom, ended: Sequence[Sent], hopeless: set[UUID]) -> None:
@@ -173,17 +190,36 @@ def _wait(room: PostRoom) -> list[Sent]:
     return ended
 
 
-def _send(room: PostRoom, row: Row[Any]) -> None:
+def _send(room: PostRoom, row: Row[Any], parent: str | None = None) -> None:
     start = monotonic()
     try:
-        answer = _attempt(room, row)
+        with (
+            about(tenant_id=row.tenant_id, **_about(row.data)),
+            room.tracer.span("webhook", Kind.CLIENT, parent=parent) as span,
+        ):
+            answer = _attempt(room, row, span)
+            _trace(span, row, answer)
     except Exception:
         log.exception("delivery %s could not be sent", row.id)
         answer = Answer(error="Something broke on our side.")
     room.ended.put(Sent(row, answer, monotonic() - start))
 
 
-def _attempt(room: PostRoom, row: Row[Any]) -> Answer:
+def _about(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event tells of, by the ids that it names."""
+    return {name: data[name] for name in ("job_id", "campaign_id") if name in data}
+
+
+def _trace(span: Span, row: Row[Any], answer: Answer) -> None:
+    span.tell({f"impasto.{name}": value for name, value in _about(row.data).items()})
+    span.tell({"impasto.tenant_id": str(row.tenant_id), "impasto.event": row.type})
+    span.tell({"server.address": urlsplit(row.url).hostname, "impasto.attempt": row.attempts})
+    span.tell({"http.response.status_code": answer.status})
+    if not answer.delivered:
+        span.broke(str(answer.status or answer.code))
+
+
+def _attempt(room: PostRoom, row: Row[Any], span: Span) -> Answer:
     if row.disabled:
         return Answer(error="The endpoint was disabled.")
     event = Told(
@@ -193,7 +229,9 @@ def _attempt(room: PostRoom, row: Row[Any]) -> Answer:
         data=row.data | {"sequence": row.sequence},
     )
     keys = _keys(room.secret_key, row)
-    return room.sender.send(row.url, event_id=event.id, body=event.body(), keys=keys)
+    return room.sender.send(
+        row.url, event_id=event.id, body=event.body(), keys=keys, traceparent=span.traceparent
+    )
 
 
 def _keys(secret_key: str, row: Row[Any]) -> Keys:

@@ -1,6 +1,7 @@
 """Pictures behind URLs: fetched by the io worker, so that stylizing workers need no way out."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from app.db import Sessions, budgets, events, intake, jobs, licences, paces, twins, uses
+from app.db import Sessions, budgets, events, intake, jobs, licences, paces, traces, twins, uses
 from app.db.intake import NewAsset
 from app.db.jobs import Held
 from app.db.models import StyleVersion
@@ -20,11 +21,13 @@ from app.domain.parameters import Parameters, render_key
 from app.domain.prices import rounded
 from app.erasing import forget_unneeded
 from app.errors import ImpastoError
+from app.logs import about, ids_of
 from app.planning import cacheable, lane_of, output_pixels
 from app.queue import Tickets
 from app.settings import Settings
 from app.sources import Picture, look_at
 from app.storage import Blob, Storage, asset_key
+from app.tracing import NOWHERE, OFF, Kind, Span, Tracer
 from workers.gate import Gate
 from workers.leases import Leases
 from workers.shares import Tally
@@ -45,6 +48,7 @@ class Porter:
     leases: Leases
     gate: Gate
     tally: Tally = field(default_factory=Tally)
+    tracer: Tracer = OFF
 
 
 def fetch(porter: Porter) -> dict[str, int]:
@@ -87,15 +91,29 @@ def _claim(porter: Porter, *, alone: bool = False) -> Row[Any] | None:
 
 
 def _serve(porter: Porter, row: Row[Any]) -> dict[str, int]:
-    with porter.leases.hold([Held(row.id, row.attempt)]):
+    with (
+        porter.leases.hold([Held(row.id, row.attempt)]),
+        about(**ids_of(row)),
+        _followed(porter, row) as span,
+    ):
         try:
             lane = _bring(porter, row)
             if lane is None:
                 return {"waits": 1}
         except ImpastoError as error:
+            span.broke(error.code)
             return _give_up(porter, row, error)
     porter.tickets.work(lane)
     return {"fetched": 1}
+
+
+def _followed(porter: Porter, row: Row[Any]) -> AbstractContextManager[Span]:
+    """A span in the trace of its request."""
+    if not porter.tracer.on:
+        return nullcontext(NOWHERE)
+    with porter.sessions() as session:
+        parent = traces.of_jobs(session, [row]).get(row.id)
+    return porter.tracer.span("fetch", Kind.CONSUMER, parent=parent)
 
 
 def _bring(porter: Porter, row: Row[Any]) -> Lane | None:
@@ -190,7 +208,8 @@ def _fetched(porter: Porter, row: Row[Any], parameters: Parameters) -> Brought:
     output_pixels(limits, parameters, asset.width, asset.height)
     key = asset_key(row.tenant_id, asset.digest)
     blob = Blob(key, content, asset.media_type)
-    porter.storage.put(blob)
+    with porter.tracer.step("storage.put"):
+        porter.storage.put(blob)
     return Brought(asset, blob)
 
 

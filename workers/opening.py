@@ -22,6 +22,7 @@ from app.errors import Misconfigured, ServiceUnavailable
 from app.queue import Tickets
 from app.settings import MarkingSettings, RateCard, Settings, WorkerSettings
 from app.storage import open_storage
+from app.tracing import OFF, Tracer
 from workers import hardware, program
 from workers.batcher import Batcher, Leave
 from workers.batches import Budget
@@ -51,7 +52,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def open_studio(
-    settings: Settings, tickets: Tickets, ready: Path | None = None
+    settings: Settings, tickets: Tickets, ready: Path | None = None, tracer: Tracer = OFF
 ) -> Iterator[Studio]:
     """
     Everything a stylizing worker owns, opened in order, warmed up, closed in reverse.
@@ -74,7 +75,7 @@ def open_studio(
     def leave(code: int, why: str) -> None:
         retirement.leave(code, why)
 
-    batcher = _batcher(settings, engine, leave)
+    batcher = _batcher(settings, engine, leave, tracer)
     name, meter = worker_name(engine.device), Meter()
     told = (sessions, name, engine.device, engine.name)
     leases = _leases(worker, sessions, batcher, partial(meter.beat, *told))
@@ -107,6 +108,7 @@ def open_studio(
                 worker_settings=worker,
                 rate_card=settings.rate_card,
                 meter=meter,
+                tracer=tracer,
             )
         finally:
             leases.hand_back(by=name)
@@ -115,7 +117,9 @@ def open_studio(
 
 
 @contextmanager
-def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
+def open_optimizer(
+    settings: Settings, tickets: Tickets, tracer: Tracer = OFF
+) -> Iterator[Optimizer]:
     """
     Everything an optimizer worker owns. Raises `Misconfigured` where its programs could not run.
     """
@@ -159,6 +163,7 @@ def open_optimizer(settings: Settings, tickets: Tickets) -> Iterator[Optimizer]:
             settings=settings,
             closing=Event(),
             meter=meter,
+            tracer=tracer,
         )
         meter.close(*told)
 
@@ -225,7 +230,7 @@ def chosen_device(name: str) -> str:
     return asked.stdout.strip()
 
 
-def _batcher(settings: Settings, engine: Engine, leave: Leave) -> Batcher:
+def _batcher(settings: Settings, engine: Engine, leave: Leave, tracer: Tracer) -> Batcher:
     worker = settings.worker
     book = cap_book(
         settings.engine.cache,
@@ -242,6 +247,7 @@ def _batcher(settings: Settings, engine: Engine, leave: Leave) -> Batcher:
         patience=worker.patience_seconds,
         caps=book.open(),
         leave=leave,
+        tracer=tracer,
     )
 
 

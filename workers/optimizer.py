@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any
 
-from app.db import jobs, licences
+from app.db import jobs, licences, traces
 from app.db.jobs import Held
 from app.domain.job import Lane
 from app.errors import ImpastoError
@@ -18,6 +18,7 @@ from app.settings import Settings
 from workers import program
 from workers.settlement import settle
 from workers.studio import Work, Workplace, attempt, tell
+from workers.trails import begin, followed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ def optimize(optimizer: Optimizer, crafts: Mapping[Lane, Craft], lane: Lane) -> 
     if work is None:
         return {}
     with (
+        followed([work]),
         optimizer.leases.hold([work.held]),
         optimizer.meter.busy(),
         TemporaryDirectory(prefix="impasto-") as folder,
@@ -82,7 +84,7 @@ def optimize(optimizer: Optimizer, crafts: Mapping[Lane, Craft], lane: Lane) -> 
 
 
 def _claim(optimizer: Optimizer, lane: Lane) -> Work | None:
-    lease = optimizer.worker_settings.lease_seconds
+    lease, since = optimizer.worker_settings.lease_seconds, time_ns()
     with optimizer.sessions.begin() as session:
         rows: Any = jobs.claim(
             session,
@@ -97,10 +99,13 @@ def _claim(optimizer: Optimizer, lane: Lane) -> Work | None:
         taken = [row for row in rows if row.id not in refused]
         names = {name for row in taken for name in row.parameters.get("mix") or ()}
         optimizer.stylebook.learn(session, {row.style_version_id for row in taken}, names)
+        parents = traces.of_jobs(session, taken) if optimizer.tracer.on else {}
     if refused:
         tell(optimizer, [row for row in rows if row.id in refused], session)
         optimizer.tickets.work(lane)  # there may be more, and nobody else looks
-    return Work(taken[0], Held(taken[0].id, taken[0].attempt)) if taken else None
+    works = [Work(row, Held(row.id, row.attempt)) for row in taken]
+    begin(optimizer, works, parents, since)
+    return works[0] if works else None
 
 
 def _hand_back(optimizer: Optimizer, work: Work) -> dict[str, int] | None:

@@ -18,6 +18,7 @@ from workers.finish import Pixels, needs_content
 from workers.materials import add_renditions, content_of, marked, picture, style, veil
 from workers.settlement import settle
 from workers.studio import Studio, Work, attempt
+from workers.trails import followed
 from workers.warnings import sample, warnings
 
 
@@ -69,7 +70,11 @@ def _serve(
 def _work(studio: Studio, group: Group) -> dict[str, int]:
     if not group.works:
         return group.ended
-    with studio.leases.hold([work.held for work in group.works]), studio.meter.busy():
+    with (
+        studio.leases.hold([work.held for work in group.works]),
+        studio.meter.busy(),
+        followed(group.works),
+    ):
         for work in group.works:
             attempt(studio, work, partial(_prepare, studio, work))
         for work in group.works:

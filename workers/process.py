@@ -1,22 +1,23 @@
 """What happens when a worker process starts and stops."""
 
 import gc
-import logging
 import os
 import socket
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from celery import Celery, signals
 
-from app import metrics
+from app import metrics, telemetry
 from app.db import Sessions, open_database
 from app.domain.job import Lane
 from app.orphans import Tidiness
 from app.queue import CeleryTickets, QueueName, Tickets, open_queue
 from app.settings import Settings
 from app.storage import open_storage
+from app.tracing import Tracer
 from workers import tasks
 from workers.duty import Duty
 from workers.gate import Gate
@@ -33,11 +34,15 @@ IO_THREADS = 16  #: senders and fetchers wait on networks, mostly
 
 def run_stylizing(settings: Settings, ready: Path | None) -> None:
     """Serve tickets until SIGTERM; running groups finish first."""
+    tracer = telemetry.start(settings, "worker")
     from workers.opening import open_studio  # numpy is nothing for an io worker to carry
     from workers.pipeline import stylize
 
     celery = open_queue(settings)
-    with open_studio(settings, CeleryTickets(celery), ready) as studio:
+    with (
+        closing(tracer),
+        open_studio(settings, CeleryTickets(celery, tracer), ready, tracer) as studio,
+    ):
         tasks.add_stylizing(celery, partial(stylize, studio))
         name = f"stylize-{settings.engine.device}"
         threads = settings.worker.tickets
@@ -48,6 +53,7 @@ def run_stylizing(settings: Settings, ready: Path | None) -> None:
 
 def run_optimizing(settings: Settings, ready: Path | None) -> None:
     """Print and learn until SIGTERM; what is under way is given back."""
+    tracer = telemetry.start(settings, "optimizer")
     from workers.learning import learned
     from workers.opening import open_optimizer
     from workers.optimizer import optimize
@@ -55,22 +61,33 @@ def run_optimizing(settings: Settings, ready: Path | None) -> None:
 
     celery = open_queue(settings)
     crafts = {Lane.PRINT: printed, Lane.LEARN: learned}
-    with open_optimizer(settings, CeleryTickets(celery)) as optimizer:
+    with (
+        closing(tracer),
+        open_optimizer(settings, CeleryTickets(celery, tracer), tracer) as optimizer,
+    ):
         tasks.add_optimizing(celery, partial(optimize, optimizer, crafts))
-        closing = optimizer.closing
-        signals.worker_shutting_down.connect(lambda **_: closing.set(), weak=False)
+        ending = optimizer.closing
+        signals.worker_shutting_down.connect(lambda **_: ending.set(), weak=False)
         meter, queue = optimizer.meter, QueueName.OPTIMIZE
         _serve(settings, celery, queue, "optimize", threads=1, ready=ready, meter=meter)
 
 
+def run_beat(settings: Settings) -> None:
+    """Only say when to sweep."""
+    telemetry.start(settings, "beat")
+    signals.setup_logging.connect(_leave_logs, weak=False)
+    open_queue(settings).Beat(scheduler_cls="celery.beat:Scheduler", quiet=True).run()
+
+
 def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
     """Bring pictures in, send webhooks out, sweep; with `beat`, also say when to sweep."""
+    tracer = telemetry.start(settings, "io")
     from workers.delivery import deliver
     from workers.fetching import fetch
     from workers.sweep import sweep
 
     celery = open_queue(settings)
-    tickets = CeleryTickets(celery)
+    tickets = CeleryTickets(celery, tracer)
     worker = settings.worker
     url = settings.database_url.get_secret_value()
     sessions = open_database(url, pool=IO_THREADS, idle=worker.lease_seconds)
@@ -80,8 +97,8 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
         every=worker.heartbeat_seconds,
         sign=worker.alive_file,
     )
-    porter = _porter(settings, sessions, tickets, leases)
-    room = _post_room(settings, sessions)
+    porter = _porter(settings, sessions, tickets, leases, tracer)
+    room = _post_room(settings, sessions, tracer)
     tidiness = Tidiness(every=worker.tidy_seconds, older=worker.orphan_seconds)
     signals.worker_shutting_down.connect(lambda **_: room.closing.set(), weak=False)
     tasks.add_io(
@@ -90,7 +107,7 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
         deliver=partial(deliver, room),
         sweep=partial(sweep, sessions, tickets, tickets.waiting, porter.storage, tidiness),
     )
-    with leases:
+    with closing(tracer), leases:
         try:
             threads = IO_THREADS
             _serve(settings, celery, QueueName.IO, "io", threads=threads, ready=ready, beat=beat)
@@ -99,7 +116,9 @@ def run_io(settings: Settings, ready: Path | None, *, beat: bool) -> None:
             room.close()
 
 
-def _porter(settings: Settings, sessions: Sessions, tickets: Tickets, leases: Leases) -> "Porter":
+def _porter(
+    settings: Settings, sessions: Sessions, tickets: Tickets, leases: Leases, tracer: Tracer
+) -> "Porter":
     from app.egress import Egress
     from app.fetch import Fetcher
     from workers.fetching import Porter
@@ -114,10 +133,11 @@ def _porter(settings: Settings, sessions: Sessions, tickets: Tickets, leases: Le
         fetch=Fetcher(out, settings.limits, settings.buckets).fetch,
         leases=leases,
         gate=Gate(),
+        tracer=tracer,
     )
 
 
-def _post_room(settings: Settings, sessions: Sessions) -> "PostRoom":
+def _post_room(settings: Settings, sessions: Sessions, tracer: Tracer) -> "PostRoom":
     from app.egress import Egress
     from app.webhooks import Sender
     from workers.delivery import PostRoom
@@ -130,6 +150,7 @@ def _post_room(settings: Settings, sessions: Sessions) -> "PostRoom":
         secret_key=settings.secret_key.get_secret_value(),
         slots=hooks.slots,
         hold=hooks.timeout + 2,  # to write down what came back
+        tracer=tracer,
     )
 
 
@@ -151,7 +172,7 @@ def _serve(
         signals.worker_ready.connect(lambda **_: ready.write_text(told), weak=False)
         signals.worker_shutting_down.connect(lambda **_: ready.unlink(missing_ok=True), weak=False)
     metrics.serve(settings)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    signals.setup_logging.connect(_leave_logs, weak=False)
     worker = celery.Worker(
         hostname=f"{name}@{socket.gethostname()}",
         pool="threads",
@@ -161,13 +182,17 @@ def _serve(
         scheduler="celery.beat:Scheduler",  # in memory: two lines of settings need no file
         without_gossip=True,
         without_mingle=True,
-        loglevel="WARNING",
+        quiet=True,  # no banner: lines are for programs, too
     )
     if meter is not None:
         meter.listen(Duty(worker, queue))
     gc.collect()
     gc.freeze()  # what is here now stays: looking through it again took a twentieth of a job's CPU
     worker.start()
+
+
+def _leave_logs(**_: object) -> None:
+    """Celery sets up no handlers, and lets stdout be, where somebody else says that he does."""
 
 
 def _say_how_long(**_: object) -> None:

@@ -63,8 +63,10 @@ def _store(place: Workplace, group: Sequence[Work]) -> None:
     """All pictures in one go; a store that is away breaks them all, and they are tried again."""
     start = perf_counter()
     pictures = [work for work in group if work.picture]
+    spans = [work.span for work in pictures]
     try:
-        place.storage.put(*(file.blob for work in pictures for file in work.files))
+        with place.tracer.amid(spans), place.tracer.step("storage.put"):
+            place.storage.put(*(file.blob for work in pictures for file in work.files))
     except ImpastoError as error:
         for work in pictures:
             work.picture, work.error = None, error

@@ -18,9 +18,11 @@ from app.db.jobs import Held
 from app.domain.parameters import Output, Parameters
 from app.domain.prices import Usage
 from app.errors import ImpastoError
+from app.logs import about, ids_of
 from app.queue import Tickets
 from app.settings import RateCard, WorkerSettings
 from app.storage import Blob, Storage, asset_key
+from app.tracing import NOWHERE, OFF, Span, Tracer
 from workers.asks import Cost, Item, Stylized
 from workers.codec import cpu
 from workers.codec.child import Decoded
@@ -65,6 +67,7 @@ class Workplace:
     meter: Meter = field(default_factory=Meter)
     tally: Tally = field(default_factory=Tally)
     till: Till = field(default_factory=Till)
+    tracer: Tracer = OFF
 
 
 def unjudged(_: Sequence["Work"]) -> AbstractContextManager[None]:
@@ -131,7 +134,13 @@ class Work:
     renditions: dict[str, Finished] = field(default_factory=dict)  #: by name, in order
     renditions_ms: float = 0.0  #: of CPU, for them alone
     error: ImpastoError | None = None
+    span: Span = NOWHERE
     also: Callable[[Session], None] | None = None  #: written in the transaction of its success
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """Whom lines about it name."""
+        return ids_of(self.row)
 
     @property
     def usage(self) -> Usage:
@@ -196,11 +205,11 @@ def attempt(place: Workplace, work: Work, step: Callable[[], None]) -> None:
     if work.error is not None or place.leases.lost(work.held):
         return
     try:
-        with cpu.measured() as spent:
+        with cpu.measured() as spent, about(**work.ids), place.tracer.amid([work.span]):
             step()
     except ImpastoError as error:
         work.error = error
     except Exception as error:
-        log.exception("job %s broke", work.held.id)
+        log.exception("job %s broke", work.held.id, extra=work.ids)
         work.error = ImpastoError(f"{type(error).__name__} in the worker")
     work.cpu_seconds += spent.seconds

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 
-from app import gauges, metrics
+from app import gauges, metrics, telemetry
 from app.api.deps import State, opened
 from app.api.main import Lifespan, create_app
 from app.catalog import open_catalog
@@ -24,6 +24,7 @@ from app.quotas import Meter
 from app.settings import Settings, settings
 from app.storage import open_storage
 from app.submission import Desk
+from app.tracing import OFF, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ GARBAGE: Final = 20_000  #: new objects before a search for garbage; a campaign 
 GRACE: Final = 10  #: seconds that requests have to end after SIGTERM
 
 
-def open_desk(config: Settings) -> Desk:
+def open_desk(config: Settings, tracer: Tracer = OFF) -> Desk:
     """What the environment says. Raises `Misconfigured` before anything listens."""
     if not config.secret_key.get_secret_value():
         raise Misconfigured("IMPASTO_SECRET_KEY is empty: set it to a long random text.")
@@ -47,9 +48,10 @@ def open_desk(config: Settings) -> Desk:
         settings=config,
         sessions=sessions,
         storage=open_storage(config.storage),
-        tickets=CeleryTickets(open_queue(config)),
+        tickets=CeleryTickets(open_queue(config), tracer),
         stylizer=open_catalog(config).stylizer(config.engine.stylizer).digest,
         meter=Meter(config.broker_url.get_secret_value(), config.quotas),
+        tracer=tracer,
     )
 
 
@@ -82,9 +84,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     given = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    config = settings()
     try:
-        desk = open_desk(settings())
+        tracer = telemetry.start(config, "api")
+        desk = open_desk(config, tracer)
         _answer_scrapes(desk)
     except Misconfigured as error:
         sys.exit(str(error))
@@ -101,6 +104,7 @@ def main(arguments: list[str] | None = None) -> None:
         timeout_keep_alive=65,  # longer than most proxies keep theirs, so that they close first
         timeout_graceful_shutdown=GRACE,
     )
+    tracer.close()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from app.api.turnstile import Stamps, Turnstile
 from app.bell import Listener
 from app.domain.scopes import Scope, needed
 from app.errors import InsufficientScope, QuotaExceeded, Unauthorized
+from app.logs import tell_of
 from app.submission import Desk
 
 LONGEST_WAIT = 60.0  #: seconds that one request may wait for its job
@@ -87,6 +88,7 @@ async def _come_in(state: State, headers: Headers) -> Caller:
         stamps = state["stamps"] = []
         await turnstile.count(caller.tenant_id, stamps)
     state["caller"] = caller
+    tell_of(tenant_id=caller.tenant_id)
     return caller
 
 

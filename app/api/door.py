@@ -12,9 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import metrics
 from app.api.problems import answer, known
 from app.errors import BodyTooLarge
+from app.logs import about_only
+from app.tracing import OFF, Kind, Span
 
 REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 DRAINED: Final = 64 * 1024  #: unread bytes that the server throws away to keep a connection
+PROBES: Final = ("/livez", "/readyz")  #: asked every few seconds: no trace is worth it
 LINGER: Final = 2.0  #: seconds that a caller who still sends has to notice our answer
 
 
@@ -35,16 +38,24 @@ class Door:
         body = _Body(receive, limit, _promised(headers))
         reply = _Reply(send, name, body, scope["state"])
         start = perf_counter()
-        try:
-            body.check()
-            await self._app(scope, body, reply)
-        except Exception as error:
-            if reply.status:
-                raise  # half an answer is out: the server closes the connection
-            response = answer(known(error), path=scope["path"], request_id=name.decode())
-            await response(scope, receive, reply)
-        finally:
-            _count(scope, reply.status, perf_counter() - start)
+        tracer = scope["state"]["desk"].tracer if scope["path"] not in PROBES else OFF
+        parent = headers.get(b"traceparent")
+        with (
+            about_only(request_id=name.decode()),
+            tracer.span("HTTP", Kind.SERVER, parent=parent) as span,
+        ):
+            try:
+                body.check()
+                await self._app(scope, body, reply)
+            except Exception as error:
+                if reply.status:
+                    raise  # half an answer is out: the server closes the connection
+                response = answer(known(error), path=scope["path"], request_id=name.decode())
+                await response(scope, receive, reply)
+            finally:
+                _count(scope, reply.status, perf_counter() - start)
+                if tracer.on:
+                    _trace(span, scope, reply.status)
 
 
 class _Body:
@@ -124,6 +135,23 @@ class _Reply:
             await self._body.drain()
             message = {"type": "http.response.body"}
         await self._send(message)
+
+
+def _trace(span: Span, scope: Scope, status: int) -> None:
+    route = getattr(scope.get("route"), "path", None)
+    if route is not None:
+        span.call(f"{scope['method']} {route}")
+        span.tell({"http.request.method": scope["method"], "http.route": route})
+    caller = scope["state"].get("caller")
+    span.tell(
+        {
+            "http.response.status_code": status,
+            "impasto.request_id": scope["state"]["request_id"],
+            "impasto.tenant_id": None if caller is None else str(caller.tenant_id),
+        }
+    )
+    if not 0 < status < 500:
+        span.broke(str(status))
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:

@@ -122,7 +122,8 @@ def _take(desk: Desk, upload_id: UUID, owner: UUID, digest: str, content: bytes)
     asset = look_at(content, tenant_id=owner, limits=desk.settings.limits)
     _check_digest(asset.digest, digest)
     blob = Blob(asset_key(owner, digest), content, asset.media_type)
-    desk.storage.put(blob)
+    with desk.tracer.step("storage.put"):
+        desk.storage.put(blob)
     with desk.sessions.begin() as session:
         if intake.receive(session, upload_id, asset):
             desk.storage.put(blob)

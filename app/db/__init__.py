@@ -21,6 +21,7 @@ def open_database(url: str, *, pool: int = 8, idle: float = 30.0) -> Sessions:
         url,
         pool_size=pool,
         max_overflow=pool,
+        hide_parameters=True,  # errors are logged, and callers' names and addresses are not
         pool_pre_ping=True,  # a restarted Postgres costs one ping, not one failed request
         connect_args={
             "application_name": "impasto",

@@ -28,6 +28,7 @@ def campaigns(session: Session, tenant_id: UUID, *its: ColumnElement[bool]) -> N
         "name": GONE,
         "metadata_": {},
         "webhook": None,
+        "traceparent": None,
         "version": Campaign.version + 1,
     }
     these = update(Campaign).where(*its, *ended).values(nothing).returning(Campaign.id)
@@ -45,7 +46,8 @@ def _answers(session: Session, tenant_id: UUID, what: str, ids: Sequence[UUID]) 
 
 _JOBS = text("""
 UPDATE jobs SET source = '', metadata = '{}', custom_id = NULL, webhook = NULL,
-    error_detail = NULL, verdict = verdict - 'note', erased_at = now(), version = version + 1
+    error_detail = NULL, traceparent = NULL, verdict = verdict - 'note', erased_at = now(),
+    version = version + 1
 WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
 

@@ -53,11 +53,13 @@ class NewAsset:
     height: int
 
 
-_ADD_JOBS = text("""
+_COPY_JOBS = """
 COPY jobs (id, custom_id, lane, source, content_digest, pixels, render_key, cache_key,
     reserved_micros, unfunded, style_version_id, parameters, metadata, tags, usage,
-    tenant_id, campaign_id, deadline_at, priority, review, webhook, principal) FROM STDIN
-""")
+    tenant_id, campaign_id, deadline_at, priority, review, webhook, principal{more}) FROM STDIN
+"""
+_ADD_JOBS = text(_COPY_JOBS.format(more=""))
+_ADD_TRACED_JOBS = text(_COPY_JOBS.format(more=", traceparent"))
 _ADD_HISTORY = text("COPY job_history (job_id, status, attempt, version) FROM STDIN")
 _RESERVE = text("""
 COPY ledger (job_id, amount_micros, tenant_id, campaign_id, kind, rate_card) FROM STDIN
@@ -76,18 +78,23 @@ def add_jobs(
     tags: Mapping[str, str] | None = None,
     principal: str | None = None,
     terms: Terms = PLAIN,
+    traceparent: str | None = None,
 ) -> None:
     """
     Queue jobs, with the first line of their history and the reservation for each.
 
-    `principal` is the prefix of the key that they came with.
+    `principal` is the prefix of the key that they came with. A `traceparent` is for single jobs:
+    of others, their campaign's row has it.
     """
     whose = f"{tenant_id.hex}\t{NULL if campaign_id is None else campaign_id.hex}"
     ends = (_deadline(session, terms), str(terms.priority), terms.review)
     hook, key = json_cell(webhook), cell(principal)
     same = "\t".join((whose, *map(cell, ends), hook, key))
+    adding = _ADD_JOBS
+    if traceparent is not None:
+        adding, same = _ADD_TRACED_JOBS, f"{same}\t{cell(traceparent)}"
     texts = _Texts(tags or {})
-    copy(session, _ADD_JOBS, (f"{_row(job, texts)}\t{same}\n" for job in jobs))
+    copy(session, adding, (f"{_row(job, texts)}\t{same}\n" for job in jobs))
     copy(session, _ADD_HISTORY, (f"{job.id.hex}\tqueued\t0\t1\n" for job in jobs))
     entry = f"{whose}\treserve\t{cell(rate_card)}"
     copy(session, _RESERVE, (f"{job.id.hex}\t{job.reserve_micros}\t{entry}\n" for job in jobs))

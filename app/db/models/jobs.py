@@ -41,6 +41,7 @@ class Campaign(Base):
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     tags: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     principal: Mapped[str | None] = mapped_column(String(16))  #: prefix of the key it came with
+    traceparent: Mapped[str | None] = mapped_column(String(55))  #: W3C's; its jobs' likewise
     webhook: Mapped[dict[str, Any] | None]
     total: Mapped[int]
     succeeded: Mapped[int] = mapped_column(server_default="0")
@@ -126,6 +127,7 @@ class Job(Base):
     metadata_: Mapped[dict[str, Any]] = mapped_column("metadata", server_default=text("'{}'"))
     tags: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))  #: never change
     principal: Mapped[str | None] = mapped_column(String(16))  #: prefix of the key it came with
+    traceparent: Mapped[str | None] = mapped_column(String(55))  #: of those without a campaign
     webhook: Mapped[dict[str, Any] | None]
     output_digest: Mapped[str | None] = mapped_column(DIGEST)
     warnings: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
