@@ -82,10 +82,22 @@ class Sender:
         self._timeout = timeout
 
     def send(
-        self, url: str, event_id: UUID, body: str, keys: Keys, traceparent: str | None = None
+        self,
+        url: str,
+        event_id: UUID,
+        body: str,
+        keys: Keys,
+        *,
+        now: datetime | None = None,
+        traceparent: str | None = None,
     ) -> Answer:
-        """One attempt; what goes wrong on the network is an answer, too."""
-        now = datetime.now(UTC)
+        """
+        One attempt; what goes wrong on the network is an answer, too.
+
+        `now` is the database's: receivers refuse what the clock of a machine that is minutes off
+        has signed. Unset, it is this machine's.
+        """
+        now = now or datetime.now(UTC)
         plain = {"user-agent": "impasto", "accept-encoding": "identity"}
         if traceparent is not None:
             plain["traceparent"] = traceparent

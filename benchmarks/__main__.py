@@ -15,12 +15,14 @@ from rich.table import Table
 from benchmarks import machine
 from benchmarks.accept import accept
 from benchmarks.cached import cached
+from benchmarks.clients import clients
 from benchmarks.interactive import interactive
 from benchmarks.large import large
 from benchmarks.marking import marking
 from benchmarks.memory import memory
 from benchmarks.overhead import overhead
 from benchmarks.result import Bench, Benchmark, Result
+from benchmarks.scale import scale
 from benchmarks.simulate import simulate
 from benchmarks.throughput import throughput
 from benchmarks.watching import watching
@@ -32,11 +34,13 @@ BENCHMARKS: Final[dict[str, Benchmark]] = {
     "accept": accept,
     "cached": cached,
     "interactive": interactive,
+    "clients": clients,
     "watching": watching,
     "memory": memory,
     "large": large,
     "webhooks": webhooks,
     "marking": marking,
+    "scale": scale,
     "simulate": simulate,
 }
 

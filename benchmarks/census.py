@@ -34,6 +34,10 @@ class Window:
     def total(self) -> float:
         return sum(self.cpu.values())
 
+    def others_but(self, its: "Window") -> float:
+        """The share that went to strangers, where another census counted `its` meanwhile."""
+        return max(0.0, self.others - its.total / (self.wall * (psutil.cpu_count() or 1)))
+
 
 class Census:
     """Counts a supervisor and all that live below it, also those that ended meanwhile."""

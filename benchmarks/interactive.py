@@ -85,7 +85,7 @@ def _one(system: System, file: bytes, style: str) -> dict[str, float]:
     _, content = system.caller.send(
         "POST",
         "/v1/jobs",
-        _form(boundary, file, style),
+        form(boundary, file, style),
         Content_Type=f"multipart/form-data; boundary={boundary}",
         Prefer="wait=30",
     )
@@ -107,7 +107,7 @@ def _one(system: System, file: bytes, style: str) -> dict[str, float]:
     }
 
 
-def _form(boundary: str, file: bytes, style: str) -> bytes:
+def form(boundary: str, file: bytes, style: str) -> bytes:
     line = f"--{boundary}\r\nContent-Disposition: form-data; name="
     head = f'{line}"style"\r\n\r\n{style}\r\n{line}"content"; filename="a.jpg"\r\n'
     return (

@@ -50,7 +50,7 @@ class System:
 
 @contextmanager
 def running(
-    directory: str, *, null_engine: bool, environment: Mapping[str, str]
+    directory: str, *, null_engine: bool, environment: Mapping[str, str], workers: int = 1
 ) -> Iterator[System]:
     """
     Start on a new directory below `directory`, and end every process on leaving.
@@ -64,7 +64,10 @@ def running(
     child = Running(
         Child(
             name="impasto",
-            argv=[sys.executable, "-m", "benchmarks.system", str(data), str(int(null_engine))],
+            argv=[
+                *(sys.executable, "-m", "benchmarks.system", str(data)),
+                *(str(int(null_engine)), str(workers)),
+            ],
             log=data / "system.log",
             env={"PYTHONPATH": str(ROOT), "BENCH": json.dumps(dict(environment))},
             cwd=data,  # where no .env names somebody's database
@@ -90,7 +93,7 @@ def settings_url(environment: Mapping[str, str]) -> str:
     return environment["DATABASE_URL"]
 
 
-def serve(data: Path, *, null_engine: bool) -> None:
+def serve(data: Path, *, null_engine: bool, workers: int) -> None:
     """Be that other process."""
     environment = json.loads(os.environ.pop("BENCH"))
     for name in [name for name in os.environ if name.startswith(OURS)]:
@@ -100,6 +103,7 @@ def serve(data: Path, *, null_engine: bool) -> None:
         port=kept.port(data / "api-port"),
         data=data,
         null_engine=null_engine,
+        workers=workers,
         flower=False,
         environment=environment,
     )
@@ -113,7 +117,7 @@ def serve(data: Path, *, null_engine: bool) -> None:
 def main() -> int:
     """Errors are a sentence at the end of the log, which the parent quotes."""
     try:
-        serve(Path(sys.argv[1]), null_engine=sys.argv[2] == "1")
+        serve(Path(sys.argv[1]), null_engine=sys.argv[2] == "1", workers=int(sys.argv[3]))
     except ImpastoError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -228,15 +228,19 @@ def _attempt(room: PostRoom, row: Row[Any], span: Span) -> Answer:
         timestamp=row.created_at,
         data=row.data | {"sequence": row.sequence},
     )
-    keys = _keys(room.secret_key, row)
     return room.sender.send(
-        row.url, event_id=event.id, body=event.body(), keys=keys, traceparent=span.traceparent
+        row.url,
+        event_id=event.id,
+        body=event.body(),
+        keys=_keys(room.secret_key, row),
+        now=row.attempted_at,
+        traceparent=span.traceparent,
     )
 
 
 def _keys(secret_key: str, row: Row[Any]) -> Keys:
     """What signs: the tenant's secret for a URL that work came with, else the endpoint's own."""
-    now = datetime.now(UTC)
+    now = row.attempted_at
     if row.endpoint_id is None:
         live = Signing.of(row.webhook_generation, row.webhook_retired, now=now).generations
         return Keys(tuple(webhook_secret(secret_key, row.tenant_id, one) for one in live))

@@ -101,7 +101,7 @@ WITH RECURSIVE place AS (
     UPDATE deliveries SET attempts = attempts + 1, attempted_at = now(),
         held_until = now() + make_interval(secs => :hold)
     WHERE id IN (SELECT id FROM trusted UNION ALL SELECT id FROM stranger)
-    RETURNING id, url, attempts, receiver_id, endpoint_id, event_id
+    RETURNING id, url, attempts, attempted_at, receiver_id, endpoint_id, event_id
 )
 SELECT set_config('synchronous_commit', 'off', true),
     taken.*, event.type, event.data, event.sequence, event.created_at, event.tenant_id,

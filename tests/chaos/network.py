@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import Any, Self, TypeVar
 
+from tests.chaos.blackhole import drop_all
+
 Answer = TypeVar("Answer")
 
 CHUNK = 65_536
@@ -126,6 +128,12 @@ class Talk:
         self.swallowed = asyncio.Event()
         self.answering = asyncio.Event()  #: cleared: replies wait
         self.answering.set()
+        self.lost = False  #: as if a firewall had forgotten the connection
+
+    def lose(self) -> None:
+        """What the client sends is not even acknowledged any more; nobody is told."""
+        self.lost = True
+        drop_all(self.client.get_extra_info("socket"))
 
     def end(self, *, rudely: bool = False) -> None:
         """Close both sides; rudely is a reset."""
@@ -165,13 +173,18 @@ class Link:
         """Become a black hole, or stop being one."""
         self._loop.call_soon_threadsafe(self._hearing.clear if yes else self._hearing.set)
 
-    def mute(self) -> None:
-        """Whatever comes back on the connections of now is dropped; new ones are as ever."""
-        self._loop.call_soon_threadsafe(self._mute)
+    @property
+    def live(self) -> int:
+        """Connections through which something passes."""
+        return sum(not talk.lost for talk in self._talks)
 
-    def _mute(self) -> None:
+    def lose(self) -> None:
+        """Every connection there is now becomes a black hole; new ones are as good as ever."""
+        self._loop.call_soon_threadsafe(self._lose)
+
+    def _lose(self) -> None:
         for talk in self._talks:
-            talk.swallow.clear()
+            talk.lose()
 
     def cut(self, *, rudely: bool = False) -> None:
         """End every connection there is now."""
@@ -242,6 +255,8 @@ class Link:
     async def _back(self, talk: Talk, reader: asyncio.StreamReader) -> None:
         while chunk := await _read(reader):
             await self._wait()
+            if talk.lost:
+                continue
             if not talk.swallow.is_set():
                 talk.swallowed.set()
                 continue

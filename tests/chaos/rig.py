@@ -24,6 +24,7 @@ from app.storage import Storage, open_storage
 from app.submission import Desk
 from tests.chaos import catalog, plain
 from tests.chaos.client import Album, Client, make_albums
+from tests.chaos.clocks import shifted
 from tests.chaos.doors import DeskDoor, Door, HttpDoor
 from tests.chaos.journal import Journal
 from tests.chaos.keeper import Keeper
@@ -41,12 +42,14 @@ class Plan:
     """What a rig is made of."""
 
     workers: int = 2
+    ios: int = 1  #: io workers, each with a beat
     api: int = 0  #: API processes; none: work comes in over the desk
     tree: Path = ROOT  #: the source that the processes run
     worker: tuple[str, ...] = ("-m", "workers", "worker")  #: Python's arguments for a worker
     env: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[bytes, ...] = ()  #: pictures of every tenant beside the usual
     plain: bool = False  #: the negative control in place of our workers
+    clocks: Mapping[str, int] = field(default_factory=dict)  #: seconds that a process is off
     cache: bool = False  #: equal pictures are drawn once; else each by itself, so that all is seen
 
 
@@ -93,7 +96,8 @@ class Rig:
         if self.plan.plain:
             with self.sessions.begin() as session:
                 session.execute(text(plain.PLAIN))
-        others = [] if self.plan.plain else [self._io()]
+        self.ios = ["io", *(f"io-{number}" for number in range(1, self.plan.ios))]
+        others = [] if self.plan.plain else map(self._io, self.ios)
         self.keeper.add(*others, *map(self._worker, self.workers))
         self.ports = [self._free_port(number) for number in range(self.plan.api)]
         if self.ports:
@@ -181,6 +185,7 @@ class Rig:
             "IMPASTO_STORAGE__ROOT": str(self.directory / "assets"),
             "IMPASTO_WEBHOOKS__ALLOW_PRIVATE": "true",
             "PYTHONPATH": str(self.plan.tree),
+            **(shifted(self.plan.clocks[name]) if name in self.plan.clocks else {}),
             **self.plan.env,
         }
 
@@ -188,8 +193,8 @@ class Rig:
         device = name.rpartition("-")[2]
         return self._child(name, *self.plan.worker, "--device", device)
 
-    def _io(self) -> Child:
-        return self._child("io", "-m", "workers", "io", "--beat")
+    def _io(self, name: str) -> Child:
+        return self._child(name, "-m", "workers", "io", "--beat")
 
     def _child(self, name: str, *arguments: str) -> Child:
         ready = self.directory / f"{name}.ready"

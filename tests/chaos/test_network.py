@@ -139,3 +139,21 @@ def test_leaving_ends_every_connection(server: Loopback) -> None:
         until(lambda: link.connections, 5, "the connection is there")
     with closing(client):
         assert is_closed(client)
+
+
+def test_a_lost_connection_is_not_even_acknowledged_and_a_new_one_is_as_good_as_ever(
+    link: Link,
+) -> None:
+    with closing(call(link)) as client:
+        client.sendall(REQUEST)
+        assert client.recv(999).endswith(b"hi")
+        link.lose()
+        until(lambda: not link.live, 5, "it is lost")
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
+        client.sendall(REQUEST)
+        client.settimeout(10)
+        with pytest.raises(TimeoutError, match="Connection timed out"):  # the kernel's, not ours
+            client.recv(999)
+    with closing(call(link)) as client:
+        client.sendall(REQUEST)
+        assert client.recv(999).endswith(b"hi")

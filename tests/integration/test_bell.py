@@ -40,7 +40,7 @@ def test_a_connection_that_ends_without_a_word_is_replaced(redis_url: str) -> No
             bell, about = Bell(redis_url), uuid4()
             async with Listener(behind.geturl(), quiet=0.2) as listener:
                 await heard(listener, bell, about)
-                link.mute()
+                link.lose()
                 await heard(listener, bell, about)
 
         asyncio.run(lasts())

@@ -196,6 +196,20 @@ def test_a_claim_of_one_tenant_reads_the_index_in_its_order(
     assert "Rows Removed" not in told  # what is paused is not even looked at
 
 
+def test_a_claim_does_not_read_what_runs_already(sessions: Sessions, ground: Ground) -> None:
+    def fetched_by_a_claim() -> int:
+        fetched = text("SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'jobs'")
+        with sessions.begin() as session:
+            jobs.claim(session, Lane.CAMPAIGN, worker="w", limit=64, pixels=10**9, lease=60)
+            return int(session.scalar(fetched))
+
+    with sessions.begin() as session:
+        new_campaign(session, ground, 1_000)
+    first = fetched_by_a_claim()
+    claim(sessions, limit=600)
+    assert fetched_by_a_claim() < 5 * first  # once it was 70 times: 64 jobs by all that ran
+
+
 def test_failed_jobs_run_again_under_their_own_ids(sessions: Sessions, ground: Ground) -> None:
     with sessions.begin() as session:
         campaign_id = new_campaign(session, ground, 5, HOOK)
