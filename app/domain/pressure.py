@@ -9,6 +9,7 @@ from app.domain.job import Lane
 
 UNKNOWN: Final = 60  #: seconds; nobody works, so nobody knows
 LONGEST: Final = 86_400  #: seconds
+SLOWEST: Final = 1e6  #: times as long as its device a worker may be busy
 
 #: What is served before new work of a lane, and with it.
 _STYLIZED: Final = (Lane.INTERACTIVE, Lane.SOLO, Lane.FETCH, Lane.CAMPAIGN)
@@ -52,5 +53,6 @@ class Weights:
         workers = self.optimizing if lane.slow else self.stylizing
         if not workers:
             return UNKNOWN
-        stretch = sum(one.busy_ms for one in its) / device_ms if device_ms else 1.0
-        return max(1, min(LONGEST, ceil(over * stretch / workers / 1000)))
+        busy_ms = sum(one.busy_ms for one in its)
+        stretch = min(SLOWEST, busy_ms / device_ms) if device_ms else 1.0
+        return max(1, ceil(min(LONGEST, over * stretch / workers / 1000)))
