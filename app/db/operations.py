@@ -162,13 +162,13 @@ SELECT campaign_id, tenant_id, id FROM jobs WHERE {_WHICH} ORDER BY campaign_id,
 """).bindparams(*_KINDS)  # noqa: S608
 
 _SUSPECTS = text("""
-SELECT tenants.name AS tenant, coalesce(content_digest, source) AS picture,
+SELECT tenants.name AS tenant, coalesce(content_digest, split_part(source, '?', 1)) AS picture,
     CASE WHEN status = 'failed' THEN 'quarantined' ELSE 'suspected' END AS state,
     count(*) AS jobs, max(crashes) AS crashes, max(attempt) AS attempts,
     (array_agg(jobs.id ORDER BY jobs.id DESC))[1] AS example, max(finished_at) AS at
 FROM jobs JOIN tenants ON tenants.id = tenant_id
 WHERE (status = 'failed' AND error_code = 'quarantined')
     OR (status IN ('queued', 'running') AND (lane = 'solo' OR crashes > 0))
-GROUP BY tenants.name, coalesce(content_digest, source), state
+GROUP BY tenants.name, coalesce(content_digest, split_part(source, '?', 1)), state
 ORDER BY state, at DESC NULLS LAST, picture LIMIT 1000
 """)

@@ -115,7 +115,7 @@ def _line(row: Row[Any], names: _Names) -> Line:
         width=row.width if there else None,
         height=row.height if there else None,
         style=drawn_in(row.slug, row.style_version, Parameters.model_validate(job.parameters).mix),
-        source=job.source,
+        source=_shown(job.source),
         content_sha256=job.content_digest,
         cost_micros=job.cost_micros,
         attempts=job.attempt,
@@ -124,6 +124,11 @@ def _line(row: Row[Any], names: _Names) -> Line:
         error_code=job.error_code,
         error_detail=KEPT_BACK if there and kept_back else job.error_detail,
     )
+
+
+def _shown(source: str) -> str:
+    """An address without its query: a presigned one lets in whoever the archive is passed on to."""
+    return source.partition("?")[0] if source.startswith(("http://", "https://")) else source
 
 
 def _part(line: Line, part: dict[str, Any], job: Job, names: _Names) -> Line:

@@ -52,7 +52,7 @@ def fuzz(target: str, minutes: float, more: list[Path]) -> None:
     options = [
         *(sys.argv[0], str(here / "corpus"), f"-artifact_prefix={here}/", "-print_final_stats=1"),
         *(f"-max_total_time={round(minutes * 60)}", f"-max_len={LONGEST[target]}"),
-        *("-timeout=10", f"-rss_limit_mb={MEMORY}"),
+        *("-timeout=60", f"-rss_limit_mb={MEMORY}"),
     ]
     atheris.Setup(options, one)
     atheris.Fuzz()

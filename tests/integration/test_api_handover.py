@@ -130,6 +130,17 @@ def test_no_cell_of_a_manifest_is_a_formula(api: Api, client: TestClient) -> Non
     assert shown == [*(f"'{name}" for name in names[:8]), *names[8:]]
 
 
+def test_a_manifest_names_sources_without_what_lets_in(client: TestClient) -> None:
+    """It goes on to others with the archive."""
+    url = "https://shop.example/cup.jpg?X-Amz-Signature=letmein"
+    item = {"custom_id": "1", "input": {"url": url}}
+    answer = client.post("/v1/campaigns", json={"name": "n", "style": "plain", "items": [item]})
+    assert answer.status_code == 202, answer.text
+    place = f"{answer.json()['urls']['get']}/manifest"
+    [row] = csv.DictReader(StringIO(client.get(place).text))
+    assert row["source"] == "https://shop.example/cup.jpg"
+
+
 def test_a_manifest_is_written_in_pages(
     api: Api, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

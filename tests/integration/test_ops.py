@@ -301,6 +301,17 @@ def test_requeue_by_id_leaves_what_did_not_fail(sessions: Sessions, ground: Grou
         assert deeds(session) == [f"job.requeued {one}"]
 
 
+def test_a_suspect_by_its_address_is_shown_without_what_lets_in(
+    sessions: Sessions, ground: Ground
+) -> None:
+    url = "https://shop.example/cup.jpg?X-Amz-Signature=letmein"
+    with sessions.begin() as session:
+        new_jobs(session, ground, 1, lane=Lane.FETCH)
+        session.execute(update(Job).values(source=url, content_digest=None, crashes=1))
+    [suspected] = rows("quarantine")
+    assert suspected["picture"] == "https://shop.example/cup.jpg"
+
+
 def test_a_picture_in_quarantine_is_shown_and_let_out_alone(
     sessions: Sessions, ground: Ground
 ) -> None:
