@@ -1,4 +1,4 @@
-"""Clocks an hour off, connections that are black holes, everybody twice: nothing is lost."""
+"""Clocks an hour off: nothing is lost, nothing doubled, and receivers believe every webhook."""
 
 import pytest
 
@@ -18,17 +18,3 @@ def test_12_clocks_an_hour_off_change_nothing(arena: Arena) -> None:
     assert on.faults >= 6
     assert isinstance(on.rig.door, HttpDoor)
     assert not on.rig.door.server_errors, on.rig.door.server_errors
-
-
-def test_18_a_connection_that_is_a_black_hole_is_replaced_within_a_minute(arena: Arena) -> None:
-    verdict, on = arena.run(
-        surroundings.lose_connections, jobs=2_000, rounds=5, plan=Plan(api=2), rest=90
-    )
-    assert not verdict.findings, f"\n{verdict}"
-    assert max(on.noted) <= surroundings.DETECTED
-
-
-def test_19_two_of_everybody_do_nothing_twice(arena: Arena) -> None:
-    verdict, on = arena.run(surroundings.crowd, jobs=6_000, rounds=20, plan=Plan(ios=2))
-    demand(verdict, on)
-    assert on.faults >= 10
