@@ -17,7 +17,7 @@ ARGS ?=
 TOGETHER ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up recipe migrate test training check format bench large chaos contract fuzz audit sbom lock clean
+.PHONY: help demo up recipe migrate test training check format bench large chaos gameday contract fuzz audit sbom lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -58,6 +58,9 @@ large: $(INSTALLED) ## Draw pictures of up to 200 megapixels; look at seams, tim
 	@$(BIN)/python -m benchmarks large $(ARGS)
 
 chaos: $(INSTALLED) ## Kill, cut and stall everything, then count what was lost
+	@$(BIN)/python -m pytest tests/chaos --ignore tests/chaos/gameday $(ARGS)
+
+gameday: $(INSTALLED) ## The same, and what takes longer: clocks an hour off
 	@$(BIN)/python -m pytest tests/chaos $(ARGS)
 
 contract: $(INSTALLED) ## Try every operation of the API with what it allows and what not, for minutes

@@ -12,6 +12,8 @@ from redis import ConnectionError, Redis, RedisError
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.client import PubSub
 
+from app import keepalive
+
 log = logging.getLogger(__name__)
 
 CHANNEL: Final = "impasto:ended"
@@ -41,7 +43,7 @@ class Listener:
     """The API's ear: one subscription, any number of waiting requests."""
 
     def __init__(self, broker_url: str, quiet: float = QUIET) -> None:
-        self._redis = AsyncRedis.from_url(broker_url, socket_connect_timeout=2)
+        self._redis = AsyncRedis.from_url(broker_url, socket_connect_timeout=2, **keepalive.REDIS)
         self._quiet = quiet
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None

@@ -10,6 +10,7 @@ from celery import Celery
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
+from app import keepalive
 from app.domain.job import Lane
 from app.settings import Settings
 from app.tracing import LANE, OFF, Kind, Tracer
@@ -145,10 +146,10 @@ def _connections() -> dict[str, Any]:
             # kombu scans for lost tickets every 10 x 10 s unless told otherwise.
             "unacked_restore_interval": 5,
             "unacked_restore_throttle": 1,
-            # A half-open link is an error after 30 s instead of a wait for ever.
+            # A half-open link is an error after seconds; kombu by itself drops it after 60 to 90.
+            **keepalive.REDIS,
             "socket_timeout": 30,
             "socket_connect_timeout": 5,
-            "socket_keepalive": True,
             "health_check_interval": 25,
             "retry_on_timeout": True,
         },

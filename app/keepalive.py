@@ -1,0 +1,21 @@
+"""How soon a connection that ends without a word is noticed: in seconds, not minutes."""
+
+import socket
+from typing import Any, Final
+
+#: Of a firewall that forgot us, or a host that is gone, nobody hears. What was sent and not
+#: acknowledged for ten seconds is an error, and an idle connection is asked after five.
+_WANTED: Final = {
+    "TCP_KEEPIDLE": 5,
+    "TCP_KEEPINTVL": 2,
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 10_000,
+}
+
+#: For connections to Redis; those to Postgres say the same to libpq. Linux knows all of them.
+REDIS: Final[dict[str, Any]] = {
+    "socket_keepalive": True,
+    "socket_keepalive_options": {
+        getattr(socket, name): value for name, value in _WANTED.items() if hasattr(socket, name)
+    },
+}
