@@ -60,7 +60,7 @@ large: $(INSTALLED) ## Draw pictures of up to 200 megapixels; look at seams, tim
 chaos: $(INSTALLED) ## Kill, cut and stall everything, then count what was lost
 	@$(BIN)/python -m pytest tests/chaos --ignore tests/chaos/gameday $(ARGS)
 
-gameday: $(INSTALLED) ## The same, and what takes longer: clocks an hour off
+gameday: $(INSTALLED) ## The same, and what takes longer: clocks an hour off, black holes
 	@$(BIN)/python -m pytest tests/chaos $(ARGS)
 
 contract: $(INSTALLED) ## Try every operation of the API with what it allows and what not, for minutes

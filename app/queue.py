@@ -151,7 +151,8 @@ def _connections() -> dict[str, Any]:
             "socket_timeout": 30,
             "socket_connect_timeout": 5,
             "health_check_interval": 25,
-            "retry_on_timeout": True,
+            # No retry_on_timeout: with it redis-py connects a lost subscription anew by itself and
+            # then waits without end for a message, in the thread that serves all of the worker.
         },
         "visibility_timeout": 120,
         "broker_connection_retry_on_startup": True,
