@@ -130,6 +130,7 @@ def one_committed_attempt(evidence: Evidence, session: Session) -> Iterator[Find
         FROM job_history AS ended LEFT JOIN job_history AS claim
             ON claim.job_id = ended.job_id AND claim.attempt = ended.attempt
             AND claim.status = 'running'
+        JOIN jobs ON jobs.id = ended.job_id AND jobs.rendered_by IS NULL  -- nobody claims a copy
         WHERE ended.worker IS DISTINCT FROM claim.worker AND (ended.status = 'in_review'
             OR ended.status = 'succeeded' AND coalesce(ended.note, '') NOT LIKE 'approved%')"""
     for row in _rows(session, stolen):
@@ -138,6 +139,14 @@ def one_committed_attempt(evidence: Evidence, session: Session) -> Iterator[Find
             f"attempt {row.attempt} of job {row.job_id} was claimed by {row.claimer}"
             f" and ended by {row.worker}",
         )
+    copies = """
+        SELECT copy.id, copy.rendered_by FROM jobs AS copy
+        LEFT JOIN jobs AS drawn ON drawn.id = copy.rendered_by AND drawn.status = 'succeeded'
+            AND drawn.rendered_by IS NULL AND drawn.tenant_id = copy.tenant_id
+            AND drawn.cache_key = copy.cache_key AND drawn.output_digest = copy.output_digest
+        WHERE copy.status = 'succeeded' AND copy.rendered_by IS NOT NULL AND drawn.id IS NULL"""
+    for row in _rows(session, copies):
+        yield Finding("I5", f"job {row.id} is no copy of what {row.rendered_by} drew")
     measured = """
         SELECT jobs.id, jobs.attempt, count(inferences) AS times, max(inferences.attempt) AS other
         FROM jobs LEFT JOIN inferences ON job_id = id

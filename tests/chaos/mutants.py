@@ -57,8 +57,8 @@ NO_STATE_GUARD = (
 TICKETS_BEFORE_COMMIT = (
     Edit(
         "app/submission.py",
-        "[job], options.terms)\n    wake(desk, session, [job.lane], 1)\n",
-        "[job], options.terms)\n        wake(desk, session, [job.lane], 1)\n",
+        "admit(session, tenant_id, 1)\n    wake(desk, session, [job.lane], 1)\n",
+        "admit(session, tenant_id, 1)\n        wake(desk, session, [job.lane], 1)\n",
     ),
     Edit("workers/sweep.py", "for lane in lanes:", "for lane in lanes[:0]:"),
 )

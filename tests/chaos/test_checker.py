@@ -319,6 +319,15 @@ def test_a_job_that_moved_after_its_end_is_found(world: World) -> None:
     assert world.found() == {"I4"}
 
 
+def test_a_copy_of_something_else_is_found(world: World) -> None:
+    world.say(
+        "UPDATE jobs SET rendered_by = (SELECT id FROM jobs AS other WHERE other.id <> :id LIMIT 1)"
+        " WHERE id = :id",
+        id=world.one(),
+    )
+    assert "I5" in world.found()
+
+
 def test_a_second_success_is_found(world: World) -> None:
     world.say(
         "INSERT INTO job_history (job_id, status, attempt, worker)"
