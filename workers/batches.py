@@ -23,24 +23,18 @@ class Budget:
     """
     How much one engine call takes; one picture always fits.
 
-    `memory` bounds a batch in bytes where it is known that each pixel takes `bytes_per_pixel`,
-    such as from the warm-up. `cap` is asked each time: the most pictures of a shape, for whoever
-    learns while it serves; None is no bound.
+    `cap` is asked each time: the most pictures of a shape, for whoever learns while it serves;
+    None is no bound.
     """
 
     pictures: int
     pixels: int
-    memory: float | None = None
-    bytes_per_pixel: float = 0.0
     cap: Callable[[Shape], int | None] = _uncapped
 
     def room(self, shape: Shape) -> int:
         """How many pictures of that shape leave together."""
         height, width, *_ = shape
-        area = height * width
-        most = min(self.pictures, self.pixels // area)
-        if self.memory is not None and self.bytes_per_pixel > 0:
-            most = min(most, int(self.memory / (self.bytes_per_pixel * area)))
+        most = min(self.pictures, self.pixels // (height * width))
         capped = self.cap(shape)
         return max(1, most if capped is None else min(most, capped))
 

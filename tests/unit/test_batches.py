@@ -102,18 +102,18 @@ def test_a_shape_stays_for_a_while_then_the_longest_wait_goes_first() -> None:
     assert shapes == [SMALL, SMALL, WIDE, SMALL, SMALL]
 
 
-def test_memory_bounds_a_batch_and_so_does_what_is_learned_meanwhile() -> None:
+def test_what_is_learned_meanwhile_bounds_a_batch() -> None:
     learned: dict[Shape, int] = {}
-    budget = Budget(8, 2**20, memory=5 * 32 * 32 * 10, bytes_per_pixel=10, cap=learned.get)
-    batches = queue(budget=budget)
+    batches = queue(budget=Budget(8, 2**20, cap=learned.get))
     put(batches, *patient(*[SMALL] * 9))
-    assert len(batches.pop()) == 5
+    assert len(batches.pop()) == 8
     learned[SMALL] = 2
+    put(batches, *patient(*[SMALL] * 3))
     assert [len(batches.pop()) for _ in range(2)] == [2, 2]
 
 
 def test_a_picture_that_fits_no_memory_still_leaves() -> None:
-    batches = queue(budget=Budget(8, 2**20, memory=1, bytes_per_pixel=10, cap=lambda shape: 0))
+    batches = queue(budget=Budget(8, 2**20, cap=lambda shape: 0))
     put(batches, *patient(LARGE, LARGE))
     assert [len(batches.pop()) for _ in range(3)] == [1, 1, 0]
 
@@ -174,11 +174,11 @@ def test_nobody_is_lost_or_doubled(journal: Journal, sticky: int) -> None:
 
 
 @settings(deadline=None)  # the machine may be busy
-@given(schedules, st.integers(1, 5), st.none() | st.integers(1, 10**6), st.integers(1, 5))
+@given(schedules, st.integers(1, 5), st.integers(1, 5))
 def test_a_batch_has_one_shape_and_keeps_its_budget(
-    journal: Journal, sticky: int, memory: int | None, cap: int
+    journal: Journal, sticky: int, cap: int
 ) -> None:
-    budget = Budget(MAX_BATCH, MAX_PIXELS, memory, 10.0, cap=lambda shape: cap)
+    budget = Budget(MAX_BATCH, MAX_PIXELS, cap=lambda shape: cap)
     for batch in journal.play(queue(sticky, budget)).left:
         [(height, width)] = {waiter.shape for waiter in batch}
         pixels = len(batch) * height * width
@@ -186,7 +186,6 @@ def test_a_batch_has_one_shape_and_keeps_its_budget(
         if len(batch) > 1:
             assert pixels <= MAX_PIXELS
             assert len(batch) <= cap
-            assert memory is None or 10 * pixels <= memory
 
 
 @settings(deadline=None)  # the machine may be busy
