@@ -12,7 +12,15 @@ _WANTED: Final = {
     "TCP_USER_TIMEOUT": 10_000,
 }
 
-#: For connections to Redis; those to Postgres say the same to libpq. Linux knows all of them.
+#: For connections to Postgres: libpq's names.
+POSTGRES: Final[dict[str, int]] = {
+    "keepalives_idle": _WANTED["TCP_KEEPIDLE"],
+    "keepalives_interval": _WANTED["TCP_KEEPINTVL"],
+    "keepalives_count": _WANTED["TCP_KEEPCNT"],
+    "tcp_user_timeout": _WANTED["TCP_USER_TIMEOUT"],
+}
+
+#: For connections to Redis. Linux knows all of them.
 REDIS: Final[dict[str, Any]] = {
     "socket_keepalive": True,
     "socket_keepalive_options": {

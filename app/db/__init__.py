@@ -3,6 +3,7 @@
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from app import keepalive
 from app.db import copying
 from app.db.counted import listen
 
@@ -28,10 +29,7 @@ def open_database(url: str, *, pool: int = 8, idle: float = 30.0) -> Sessions:
             "connect_timeout": 5,
             "options": "-c timezone=UTC -c lock_timeout=5s"
             f" -c idle_in_transaction_session_timeout={idle:.0f}s",
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 10_000,  # a black-holed link is an error in seconds, not hours
+            **keepalive.POSTGRES,
         },
     )
     copying.teach(engine)
